@@ -1,0 +1,44 @@
+"""What the notebooks import: ``import labkit as lab``.
+
+labkit never hides AWS. A cell calls plain boto3 on a session that :func:`session` makes; labkit only says which account
+that is, waits, shows, checks and cleans up. The same cells run on the embedded emulator, on LocalStack and on AWS.
+"""
+
+from __future__ import annotations
+
+from labkit.addresses import url
+from labkit.chapter import Chapter, begin
+from labkit.cleaning import cleanup
+from labkit.clocks import clock, fast, now
+from labkit.commands import expect_error, sh
+from labkit.drawing import diagram
+from labkit.errors import LabError
+from labkit.exercises import check, hint, quiz
+from labkit.preflight import preflight
+from labkit.sessions import client, session
+from labkit.showing import log_lines, show, timeline
+from labkit.waiting import wait
+
+__all__ = [
+    "Chapter",
+    "LabError",
+    "begin",
+    "check",
+    "cleanup",
+    "client",
+    "clock",
+    "diagram",
+    "expect_error",
+    "fast",
+    "hint",
+    "log_lines",
+    "now",
+    "preflight",
+    "quiz",
+    "session",
+    "sh",
+    "show",
+    "timeline",
+    "url",
+    "wait",
+]

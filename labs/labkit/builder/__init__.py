@@ -1,0 +1,1 @@
+"""From a chapter's one source, ``labs/NN_slug/lab.py``, to its two notebooks, executed."""

@@ -1,0 +1,21 @@
+"""How long AWS typically takes for what is not work of ours, in seconds of lab time. One table, so that the story a
+learner sees is true at 1x and nobody hides a pause elsewhere.
+
+Figures are what one commonly sees in the console, in the middle of their range; ``serve --instant`` makes them all zero.
+"""
+
+from __future__ import annotations
+
+FARGATE_PROVISIONING = 9.0
+"""Finding capacity and attaching the network interface"""
+FARGATE_PULL = 14.0
+"""Pulling a small image to a fresh micro-VM; together with provisioning 20-40 s"""
+FARGATE_DEPROVISIONING = 6.0
+"""Detaching and deleting the network interface"""
+STOPPED_TASK_KEPT = 3600.0
+"""A stopped task can be described for an hour ("Viewing Amazon ECS stopped task errors")"""
+
+
+def scaled(seconds: float, instant: bool) -> float:
+    """``seconds``, or nothing if states are to take no time (benchmarks)."""
+    return 0.0 if instant else seconds

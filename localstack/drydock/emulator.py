@@ -1,0 +1,284 @@
+"""The emulator: the one place where everything is put together, started and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import inspect
+import logging
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drydock import __version__
+from drydock.clock import Clocks
+from drydock.dataplane.plane import DataPlane
+from drydock.errors import NotImplementedByDrydock, UserError
+from drydock.gateway.app import Gateway
+from drydock.gateway.authorize import Authorizer
+from drydock.gateway.detect import exists
+from drydock.gateway.hosts import AllowedHosts
+from drydock.gateway.identity import Identity
+from drydock.gateway.models import FROM_MOTO
+from drydock.gateway.protocol.validation import validate
+from drydock.gateway.server import Server, bind
+from drydock.gateway.wire import WireRequest, WireResponse
+from drydock.ids import Ids
+from drydock.images.content import ContentStore
+from drydock.images.layers import LayerStore
+from drydock.images.standins import StandIns
+from drydock.moto_backend.backend import MotoBackend, MotoRequest
+from drydock.request import Principal, Request
+from drydock.runtime.interface import Runtime, RuntimeInfo
+from drydock.services.ecs.api import Ecs
+from drydock.services.iam.api import Iam
+from drydock.services.logs.api import Logs
+from drydock.services.service import Platform, Service
+from drydock.services.sts.api import Sts
+from drydock.store import Scope, Store
+
+log = logging.getLogger(__name__)
+DEFAULT_ACCOUNT = "000000000000"
+INSIDE_ADDRESS = "169.254.170.3"
+"""Where containers reach the emulator, in the namespaces tier"""
+_NOBODY = Scope("", "")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What ``serve`` was told."""
+
+    host: str = "127.0.0.1"
+    port: int = 4566
+    state: Path = Path(".drydock")
+    speed: float = 1.0
+    seed: str | None = None
+    epoch: float | None = None
+    account: str = DEFAULT_ACCOUNT
+    runtime: str = "process"
+    runtime_tier: str = "auto"
+    test_endpoints: bool = False
+    instant: bool = False
+    allow_hosts: Sequence[str] = ()
+
+
+@dataclass
+class Seed:
+    """Of the ids in a state folder: given with --seed, or drawn when the folder was made."""
+
+    value: str
+
+
+class Emulator:
+    """Everything that ``drydock serve`` runs. ``start`` and ``close`` it within one event loop."""
+
+    def __init__(self, config: Config) -> None:
+        """Takes the state folder. Raises UserError (folder not writable, in use, of another version; port taken)."""
+        self.config = config
+        self.ready = False
+        self._lock = take_folder(config.state)
+        self.socket = bind(config.host, config.port)
+        self.port: int = self.socket.getsockname()[1]
+        self.store = Store(config.state / "state.db")
+        self.clocks = Clocks(self.store, config.speed, config.epoch)
+        self.seed = self._seed()
+        self.platform = Platform(self.store, self.clocks, Ids(self.store, self.seed), config.state, self.call)
+        self.moto = MotoBackend(config.state / "moto", self.seed, sleep=self._sleep_of)
+        self.runtime = self._make_runtime()
+        content = ContentStore(config.state / "images")
+        self.images = StandIns(content, LayerStore(config.state / "images", content))
+        self.iam = Iam(self.platform)
+        self.dataplane = DataPlane(self._connect_inside)
+        self.ecs = Ecs(self.platform, self.runtime, self.images, self.iam, self.dataplane, instant=config.instant)
+        services: list[Service] = [self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs]
+        self.services: dict[str, Service] = {service.name: service for service in services}
+        self.identity = Identity(config.account, self.iam.find_credential)
+        self.authorizer = Authorizer(self.iam)
+        self.gateway = Gateway(self, AllowedHosts([config.host, *config.allow_hosts]))
+        self._server = Server(self.gateway)
+        self.endpoint_inside: str | None = None
+
+    async def start(self) -> None:
+        """Serve, then begin the controllers. Raises UserError."""
+        self._closing = asyncio.Event()
+        await self._server.listen(self.socket)
+        await self.runtime.start(self._runtime_lost)
+        await self._listen_inside()
+        for service in self.services.values():
+            await service.start()
+        self.ready = True
+        log.info(
+            "drydock %s serves on http://%s:%d (%s)", __version__, self.config.host, self.port, self.runtime_info.tier
+        )
+
+    async def close(self) -> None:
+        """End every container and child process, write everything down."""
+        self.ready = False
+        await self._server.close()
+        for service in self.services.values():
+            await service.stop()
+        await self.dataplane.close()
+        await self.runtime.close()
+        await self.moto.close()
+        for task in list(self.platform.background):
+            task.cancel()
+        await asyncio.gather(*self.platform.background, return_exceptions=True)
+        self.store.close()
+        os.close(self._lock)
+
+    @property
+    def runtime_info(self) -> RuntimeInfo:
+        """Which tier runs containers, and why."""
+        return self.runtime.info
+
+    async def call(
+        self, principal: Principal, region: str, service: str, operation: str, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        """One service (or the emulator itself) using another's API, authorised like a client. Raises AwsError."""
+        request = Request(service, operation, region, principal)
+        self.authorizer.check(request, params)
+        if service in FROM_MOTO:
+            now = self.clocks.of(principal.account).now()
+            return await self.moto.call(service, operation, params, principal.account, region, now)
+        if service not in self.services or not exists(service, operation):
+            raise NotImplementedByDrydock(service, operation)
+        validate(service, operation, params)
+        result = self.services[service].operation(operation)(request, params)
+        if inspect.isawaitable(result):
+            result = await result
+        self.store.commit()
+        return result or {}
+
+    async def _connect_inside(self, sandbox: str, port: int) -> socket.socket:
+        """For the data plane: the one place where a connection into a task is let in or not."""
+        return await self.runtime.connect(sandbox, port)
+
+    async def _sleep_of(self, account: str, seconds: float) -> None:
+        await self.clocks.of(account).sleep(seconds)
+
+    async def moto_answer(self, request: Request, wire: WireRequest) -> WireResponse:
+        """A client's request for a supporting service, passed on as it came."""
+        query = f"?{wire.query}" if wire.query else ""
+        response = await self.moto.send(
+            MotoRequest(
+                method=wire.method,
+                url=f"http://{wire.headers.get('host', 'localhost')}{wire.path}{query}",
+                headers=list(wire.header_list),
+                body=wire.body,
+                account=request.account,
+                region=request.region,
+                service=request.service,
+                operation=request.operation,
+                now=self.clocks.of(request.account).now(),
+            )
+        )
+        skipped = ("content-length", "connection", "date", "server", "transfer-encoding")
+        headers = {name: value for name, value in response.headers if name.lower() not in skipped}
+        return WireResponse(response.status, response.body, headers)
+
+    async def reset(self, account: str | None) -> None:
+        """Forget everything of one account, or of all: processes, resources, clocks."""
+        for service in self.services.values():
+            await service.reset(account)
+        await self.moto.reset(account)
+        self.store.clear(account)
+        self.store.collection(Seed, "drydock", "seed").put(_NOBODY, "seed", Seed(self.seed))
+        self.clocks.reset(account)
+        self.store.commit()
+
+    def validate(self) -> list[str]:
+        """Invariants that do not hold just now, a sentence each."""
+        return [fault for service in self.services.values() for fault in service.validate()]
+
+    def _seed(self) -> str:
+        seeds = self.store.collection(Seed, "drydock", "seed")
+        kept = seeds.get(_NOBODY, "seed")
+        if kept is None:
+            kept = Seed(self.config.seed or secrets.token_hex(8))
+            seeds.put(_NOBODY, "seed", kept)
+            self.store.commit()
+        elif self.config.seed not in (None, kept.value):
+            raise UserError(
+                f"The state folder {self.config.state} was made with another seed.",
+                "Leave out --seed, or start afresh with './lab reset'.",
+            )
+        return kept.value
+
+    def _make_runtime(self) -> Runtime:
+        if self.config.runtime == "docker":
+            raise UserError(
+                "The docker runtime is not part of Drydock yet.", "Leave out --runtime; containers run without Docker."
+            )
+        from drydock.runtime.process.driver import ProcessRuntime
+
+        return ProcessRuntime(self.config.state / "runtime", self.config.runtime_tier)
+
+    async def _listen_inside(self) -> None:
+        """Containers reach us at an address of their own network, where the tier has one."""
+        inside = await self.runtime.listen(INSIDE_ADDRESS, self.port)
+        if inside is not None:
+            await self._server.listen(inside)
+            self.endpoint_inside = f"http://{INSIDE_ADDRESS}:{self.port}"
+        else:
+            self.endpoint_inside = f"http://127.0.0.1:{self.port}"
+        self.ecs.controller.endpoint_inside = self.endpoint_inside
+
+    def _runtime_lost(self, reason: str) -> None:
+        log.error("the runtime is gone: %s", reason)
+        self.ecs.controller.runtime_lost()
+        self.platform.spawn(self._restart_runtime(), "restart of the runtime")
+
+    async def _restart_runtime(self) -> None:
+        with contextlib.suppress(Exception):
+            await self.runtime.close()
+        self.runtime = self._make_runtime()
+        await self.runtime.start(self._runtime_lost)
+        await self._listen_inside()
+        self.ecs.controller.runtime = self.runtime
+
+
+def take_folder(state: Path) -> int:
+    """Make the state folder and lock it; the descriptor holds the lock. Raises UserError."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError as error:
+        raise UserError(
+            f"There is no permission to write to the state folder {state}.", "Choose another with --state."
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"The state folder {state} cannot be made: {error.strerror}.",
+            "Free some space, or choose another with --state.",
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        pid = os.read(lock, 32).decode(errors="replace").strip()
+        os.close(lock)
+        raise UserError(
+            f"Another Drydock{f' (pid {pid})' if pid else ''} is using the state folder {state}.",
+            "End it with './lab stop', or choose another folder with --state.",
+        ) from error
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    return lock
+
+
+def wipe_folder(state: Path) -> None:
+    """Delete everything a stopped emulator left (``./lab reset`` without a running one). Raises UserError."""
+    lock = take_folder(state)
+    for entry in state.iterdir():
+        if entry.name == "lock":
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+    os.close(lock)

@@ -1,0 +1,180 @@
+"""Sockets and HTTP: uvicorn's protocol on our own listening sockets, with limits on what a client may be slow with.
+
+uvicorn has a time-out for idle connections but none for a request whose head never ends, and no limit on its size; both
+are added here. Its ``Server`` class is not used: it would take over the signals, and binding must fail in our own words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from drydock.errors import UserError
+
+log = logging.getLogger(__name__)
+HEAD_TIMEOUT = 20.0
+"""Real seconds from the first byte of a request (or the connection) to the end of its head"""
+LARGEST_HEAD = 64 << 10
+KEEP_ALIVE = 75
+"""Real seconds a connection may be idle between requests"""
+_TOO_LARGE = b"431 Request Header Fields Too Large"
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's, with a limit on the time and the size of a request's head."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_size = 0
+    _in_head = True
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head_size += len(data)  # of the pieces that hold nothing but head
+            if self._head_size > LARGEST_HEAD:
+                self._refuse(_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # trailers are dropped: nobody checked them, so they must not pass for headers
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._end_head()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD:
+            self._refuse(_TOO_LARGE)
+            raise ValueError("The head is too large.")  # ends the parsing of this connection
+        if sum(name == b"host" for name, _ in self.headers) > 1:
+            raise ValueError("There is more than one Host.")  # answered with 400
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_head()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._end_head()
+        self._in_head, self._head_size = True, 0
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._refuse, b"408 Request Timeout")
+
+    def _end_head(self) -> None:
+        self._in_head = False
+        if self._head_timer:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            self.transport.close()
+
+
+class Server:
+    """Serves one ASGI application on any number of listening sockets."""
+
+    def __init__(self, app: Any) -> None:
+        self._config = uvicorn.Config(
+            app,
+            http=LimitedProtocol,
+            ws="none",
+            lifespan="off",
+            proxy_headers=False,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._servers: list[asyncio.Server] = []
+
+    async def listen(self, sock: socket.socket) -> None:
+        """Begin to serve on a bound socket."""
+        loop = asyncio.get_running_loop()
+        self._servers.append(
+            await loop.create_server(
+                lambda: self._config.http_protocol_class(
+                    config=self._config, server_state=self._state, app_state={}, _loop=loop
+                ),
+                sock=sock,
+                backlog=1024,
+            )
+        )
+
+    async def close(self) -> None:
+        """Stop listening, let the requests under way end within a second, then cut them off."""
+        for server in self._servers:
+            server.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            await asyncio.wait(list(self._state.tasks), timeout=1.0)
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound TCP socket. Raises UserError, naming who has the port if that can be told."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(1024)
+    except OSError as error:
+        sock.close()
+        if isinstance(error, PermissionError):
+            raise UserError(
+                f"Port {port} may not be used without root.", "Choose one above 1023 with --port."
+            ) from error
+        if error.errno in (98, 48):  # EADDRINUSE on Linux and macOS
+            owner = port_owner(port)
+            raise UserError(
+                f"Port {port} is already in use" + (f" by {owner}." if owner else "."),
+                "End that program, or choose another port with --port.",
+            ) from error
+        raise UserError(f"Cannot listen on {host}:{port}: {error.strerror}.", "Check --host and --port.") from error
+    return sock
+
+
+def port_owner(port: int) -> str | None:
+    """Which process listens on a TCP port of ours, as ``name (pid N)``; None where it cannot be told (not on Linux, or
+    somebody else's process)."""
+    import pathlib
+
+    inodes = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            return None
+        for line in lines:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{fields[9]}]")
+    for link in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if str(link.readlink()) in inodes:
+                process = link.parent.parent
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,136 @@
+"""Pure decisions about moto: what changes state, what is refused, which address is free, when to take a snapshot."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import re
+from collections.abc import Collection
+
+READ_PREFIXES = (
+    "BatchGet",
+    "Check",
+    "Describe",
+    "Get",
+    "Head",
+    "List",
+    "Lookup",
+    "Preview",
+    "Query",
+    "Scan",
+    "Search",
+    "Select",
+    "Validate",
+)
+
+# Operations that change nothing although their name does not begin like a question.
+OTHER_READS = {
+    ("kms", "Decrypt"),
+    ("kms", "Encrypt"),
+    ("kms", "GenerateDataKey"),
+    ("kms", "GenerateDataKeyPair"),
+    ("kms", "GenerateDataKeyPairWithoutPlaintext"),
+    ("kms", "GenerateDataKeyWithoutPlaintext"),
+    ("kms", "GenerateMac"),
+    ("kms", "GenerateRandom"),
+    ("kms", "ReEncrypt"),
+    ("kms", "Sign"),
+    ("kms", "Verify"),
+    ("kms", "VerifyMac"),
+}
+
+# Questions whose answer moto draws when asked for the first time and remembers.
+MUTATING_READS = {
+    ("ec2", "DescribeReservedInstancesOfferings"),
+    ("ec2", "DescribeSpotPriceHistory"),
+    ("kms", "GetParametersForImport"),
+}
+
+# Operations that moto would answer by starting Docker containers or by reporting a deed that nobody did.
+REFUSED = {
+    ("lambda", "Invoke"): "Drydock's own Lambda runs functions.",
+    ("lambda", "InvokeAsync"): "Drydock's own Lambda runs functions.",
+    ("lambda", "InvokeWithResponseStream"): "Drydock's own Lambda runs functions.",
+    ("ssm", "SendCommand"): "Drydock's own Systems Manager runs commands.",
+}
+
+# What moto's S3 does without having a method of that name. Everything else must have one: moto takes a request with a
+# sub-resource it does not know for one without (DeleteBucketMetricsConfiguration would delete the bucket).
+S3_WITHOUT_METHOD = {
+    "CompleteMultipartUpload",
+    "CreateBucket",
+    "CreateMultipartUpload",
+    "DeleteObjects",
+    "GetBucketLifecycleConfiguration",
+    "GetBucketNotificationConfiguration",
+    "GetBucketTagging",
+    "ListBuckets",
+    "PostObject",
+    "PutBucketAccelerateConfiguration",
+    "PutBucketAcl",
+    "PutBucketCors",
+    "PutBucketEncryption",
+    "PutBucketInventoryConfiguration",
+    "PutBucketLifecycle",
+    "PutBucketLifecycleConfiguration",
+    "PutBucketLogging",
+    "PutBucketNotification",
+    "PutBucketNotificationConfiguration",
+    "PutBucketOwnershipControls",
+    "PutBucketPolicy",
+    "PutBucketReplication",
+    "PutBucketTagging",
+    "PutBucketVersioning",
+    "PutBucketWebsite",
+    "PutObjectLockConfiguration",
+    "PutPublicAccessBlock",
+    "RestoreObject",
+    "SelectObjectContent",
+}
+
+# A journal entry that no snapshot covers costs one to two milliseconds of the next start.
+SNAPSHOT_WHEN_IDLE = 100
+ENTRIES_A_SECOND = 700
+SNAPSHOT_ANYWAY = 5000
+LARGE_BODY = 1024 * 1024
+
+_FIRST_WORD = re.compile("(" + "|".join(READ_PREFIXES) + ")(?![a-z])")
+
+
+def is_mutating(service: str, operation: str) -> bool:
+    """Whether the operation may change state, so that it must be journaled. What is unknown may."""
+    if (service, operation) in MUTATING_READS:
+        return True
+    if (service, operation) in OTHER_READS:
+        return False
+    return _FIRST_WORD.match(operation) is None
+
+
+def refusal(service: str, operation: str) -> str | None:
+    """What to use instead of an operation that moto must not get, None if it may have it."""
+    return REFUSED.get((service, operation))
+
+
+def snapshot_due(tail: int, idle: bool, cost: float = 0.0) -> bool:
+    """Whether ``tail`` journal entries since the last snapshot are reason enough to write the next one.
+
+    ``cost`` is what the last one took in real seconds: one that takes longer than repeating the entries waits for more.
+    """
+    return tail >= (max(SNAPSHOT_WHEN_IDLE, cost * ENTRIES_A_SECOND) if idle else SNAPSHOT_ANYWAY)
+
+
+def next_address(cidr: str, used: Collection[str], after: str | None = None) -> str | None:
+    """A free address of a subnet, None if it is full: the lowest, or the next one behind ``after``.
+
+    Going on behind the last one given (and round again at the end) keeps an address that was just freed out of use for
+    as long as possible, so that nobody reaches a new owner by an old address. AWS reserves the first four addresses and
+    the last one of every subnet ("Subnet CIDR blocks" in the VPC guide).
+    """
+    network = ipaddress.ip_network(cidr, strict=False)
+    taken = {int(ipaddress.ip_address(address)) for address in used}
+    first, last = int(network.network_address) + 4, int(network.broadcast_address) - 1
+    start = first if after is None else max(first, int(ipaddress.ip_address(after)) + 1)
+    for number in itertools.chain(range(start, last + 1), range(first, min(start, last + 1))):
+        if number not in taken:
+            return str(ipaddress.ip_address(number))
+    return None

@@ -1,0 +1,159 @@
+"""What a runtime does for us, whichever it is (plain child processes, namespaces, a Docker engine).
+
+A *sandbox* is what the containers of one task share: a host name, addresses, a network. A *container* is one process
+tree in it, started from image layers. All names are the caller's and unique in the emulator. Durations are *real*
+seconds: a process does not run faster because the lab clock does.
+"""
+
+from __future__ import annotations
+
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+
+class RuntimeFailure(Exception):
+    """The runtime could not do it; the message is for the log and for a task's ``stoppedReason``."""
+
+
+@dataclass(frozen=True)
+class RuntimeInfo:
+    """What is in force and why; shown by ``./lab status``, the health endpoint and ``doctor``."""
+
+    kind: str
+    """``process`` or ``docker``"""
+    tier: str
+    """``namespaces``, ``plain`` or ``engine``"""
+    reason: str
+    """One line: how it works here, or why the better tier does not"""
+    network: str = ""
+    memory: str = ""
+    pid: int | None = None
+    """The helper process under which all containers are"""
+
+
+@dataclass(frozen=True)
+class SandboxSpec:
+    """What the containers of a task share. ``addresses`` are IPv4, the first is the primary one."""
+
+    name: str
+    hostname: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder or file of the host seen at ``target`` inside."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """One container. ``layers`` are folders of extracted image layers, the lowest first."""
+
+    name: str
+    sandbox: str
+    layers: tuple[str, ...]
+    argv: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: str = "/"
+    user: str = ""
+    """``uid``, ``uid:gid`` or names of the image's /etc/passwd; empty is root"""
+    host_files: bool = False
+    """The image is a stand-in: the host's /usr and Python interpreter lie under its layers"""
+    mounts: tuple[Mount, ...] = ()
+    memory: int = 0
+    """Hard limit in bytes, 0 for none"""
+    cpu: float = 0.0
+    """Limit in vCPUs, 0 for none"""
+    init: bool = False
+    """Run an init process as pid 1 that forwards signals and reaps"""
+    read_only: bool = False
+    ulimits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """name (``nofile``, ...) -> (soft, hard)"""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a container or an exec ended. ``code`` is as a shell gives it (137 after SIGKILL); ``out_of_memory`` is true
+    if a limit killed it; ``error`` says why it could not be started (then the code is 125, 126 or 127 as Docker's)."""
+
+    code: int
+    out_of_memory: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of one container, now: resident bytes, CPU seconds since its start, number of processes."""
+
+    memory: int
+    cpu: float
+    processes: int
+
+
+OnOutput = Callable[[str, bytes], Awaitable[object] | None]
+"""Called with ``stdout`` or ``stderr`` and one line without its end (a longer one is cut at 256 KiB). If it answers with
+an awaitable, the output is not read on until that is done."""
+OnExit = Callable[[Exit], None]
+"""Called once, after the last line of output."""
+
+
+class Runtime(ABC):
+    """Starts and ends containers. Every method but ``info`` belongs to the event loop."""
+
+    info: RuntimeInfo
+
+    @abstractmethod
+    async def start(self, on_lost: Callable[[str], None]) -> None:
+        """Make ready; ``on_lost`` is called with a reason if the runtime itself dies later (its containers with it)."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End everything that runs and clean up after it."""
+
+    @abstractmethod
+    async def create_sandbox(self, spec: SandboxSpec) -> None:
+        """Raises RuntimeFailure."""
+
+    @abstractmethod
+    async def remove_sandbox(self, name: str) -> None:
+        """Ends what still runs in it. Nothing happens if there is none."""
+
+    @abstractmethod
+    async def start_container(self, spec: ContainerSpec, on_output: OnOutput, on_exit: OnExit) -> int:
+        """The pid of its first process as the host sees it (as ``ps`` shows it). Raises RuntimeFailure; a command that
+        does not exist is no failure but an exit with code 127."""
+
+    @abstractmethod
+    async def stop_container(self, name: str, timeout: float) -> None:
+        """SIGTERM now, SIGKILL after ``timeout`` seconds. Returns at once; ``on_exit`` tells when it has ended."""
+
+    @abstractmethod
+    async def usage(self) -> dict[str, Usage]:
+        """Of every running container, by name; one pass."""
+
+    @abstractmethod
+    async def connect(self, sandbox: str, port: int, address: str | None = None) -> socket.socket:
+        """A connected, non-blocking TCP socket to a port inside. Raises OSError as ``connect`` does."""
+
+    @abstractmethod
+    async def listen(self, address: str, port: int) -> socket.socket | None:
+        """A listening socket that every sandbox reaches at ``address``; None if this tier has no addresses inside."""
+
+    @abstractmethod
+    async def exec(
+        self,
+        name: str,
+        container: str,
+        argv: tuple[str, ...],
+        on_exit: OnExit,
+        pty: bool = True,
+        stdio: tuple[int, int, int] | None = None,
+    ) -> int | None:
+        """Another process in a running container. With ``pty`` the master's descriptor is returned and becomes the
+        caller's, else the three descriptors in ``stdio`` are used. Raises RuntimeFailure."""

@@ -1,0 +1,55 @@
+"""Where the helper process begins: ``python -I -S -c "..." <descriptor> <configuration>``, see :mod:`driver`."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import socket
+import sys
+
+from drydock.runtime.process.helper import Helper, described
+from drydock.runtime.process.messages import pack
+from drydock.runtime.process.processes import HAS_PROC
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from drydock.runtime.process.tier import Tier
+
+
+def main(control_descriptor: int, configuration: dict[str, Any]) -> None:
+    control = socket.socket(fileno=control_descriptor)
+    control.set_inheritable(False)
+    os.set_inheritable(configuration["lock"], False)
+    os.umask(0o022)
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    configuration["nofile"] = list(usual)
+    if HAS_PROC:  # elsewhere "unlimited" is more than the system takes
+        resource.setrlimit(resource.RLIMIT_NOFILE, (usual[1], usual[1]))
+    try:
+        tier = make_tier(control, configuration)
+        ready = tier.enter()
+        os.mkdir(f"{tier.run}/l")
+    except OSError as error:
+        control.sendall(pack({"event": "failed", **described(error)}))
+        os._exit(1)
+    gc.collect()
+    gc.freeze()  # fewer pages that a collection in a child would copy
+    Helper(control, tier).serve({"pid": os.getpid(), **ready})
+
+
+def make_tier(control: socket.socket, configuration: dict[str, Any]) -> Tier:
+    if configuration["tier"] == "namespaces":
+        from drydock.runtime.process.namespaces import NamespacesTier
+
+        return NamespacesTier(control, configuration)
+    from drydock.runtime.process.plain import PlainTier
+
+    return PlainTier(configuration)
+
+
+def run_from_command_line() -> None:
+    main(int(sys.argv[1]), json.loads(sys.argv[2]))

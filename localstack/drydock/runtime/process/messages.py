@@ -1,0 +1,44 @@
+"""How emulator and helper talk: 4 bytes of length, then JSON; ``fds`` in it says how many descriptors came along."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+
+TYPE_CHECKING = False  # ``typing`` itself would be a fifth of the helper
+if TYPE_CHECKING:
+    from typing import Any
+
+RECEIVE_SIZE = 1 << 16
+MOST_DESCRIPTORS = 253
+"""That the kernel passes in one go"""
+
+
+def pack(message: dict[str, Any]) -> bytes:
+    body = json.dumps(message).encode()
+    return struct.pack("!I", len(body)) + body
+
+
+class Inbox:
+    """Cuts the byte stream into messages and gives each the descriptors that came with it."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._descriptors: list[int] = []
+
+    def feed(self, data: bytes, descriptors: list[int]) -> Iterator[tuple[dict[str, Any], list[int]]]:
+        for descriptor in descriptors:  # Python 3.11's recv_fds ignores MSG_CMSG_CLOEXEC
+            os.set_inheritable(descriptor, False)
+        self._buffer += data
+        self._descriptors += descriptors
+        while len(self._buffer) >= 4:
+            size = 4 + struct.unpack_from("!I", self._buffer)[0]
+            if len(self._buffer) < size:
+                return
+            message = json.loads(self._buffer[4:size])
+            del self._buffer[:size]
+            count = message.get("fds", 0)
+            mine, self._descriptors = self._descriptors[:count], self._descriptors[count:]
+            yield message, mine

@@ -1,0 +1,382 @@
+"""The namespaces tier (Linux): a file system, processes and a host name per container, a network per sandbox.
+
+The helper enters a user namespace only if it must (no CAP_SYS_ADMIN), and always mount, net, pid, uts and ipc namespaces.
+It owns all of them, so it can leave a sandbox's and come home again (setns into the *host's* would be EPERM without
+root), its ``/proc`` shows only our processes, and when it dies the kernel kills every container.
+
+A sandbox is a net namespace: ``lo`` bears the addresses, so that programs bind and reach them with nothing else to know;
+``eth0`` is a veth to the helper's own net namespace, which is the router and bears what :meth:`listen` is asked for.
+Sockets are made inside and passed out. This is a convenience, no security boundary.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import socket
+import struct
+
+from drydock.runtime.process import launch, netlink, rootfs
+from drydock.runtime.process.cgroups import Cgroups
+from drydock.runtime.process.kernel import (
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+    NEWIPC,
+    NEWNET,
+    NEWNS,
+    NEWPID,
+    NEWUSER,
+    NEWUTS,
+    bind,
+    die_with_parent,
+    drop_capabilities,
+    mount,
+    pretend_ownership,
+    setns,
+    unmount,
+    unshare,
+    write_file,
+)
+from drydock.runtime.process.tier import Container, Exec, Sandbox, Tier
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+ROUTER = "169.254.170.2"
+"""The router's own address, every sandbox's gateway"""
+_EVERYTHING = NEWNS | NEWPID | NEWNET | NEWUTS | NEWIPC
+_TIOCSPTLCK, _TIOCGPTPEER = 0x40045431, 0x5441
+_LAST_WISH = 0.8
+"""Seconds that the helper has to clean up after the emulator died, before it is killed"""
+
+
+class NamespacesTier(Tier):
+    name = "namespaces"
+
+    def __init__(self, control: socket.socket, configuration: dict[str, Any]) -> None:
+        self.control = control
+        self.run = configuration["run"]
+        self.host = configuration["host"]
+        self.usual_nofile = configuration["nofile"]
+        self.rootless = False
+        self.addresses: list[str] = []
+        # The host's own /proc and our number in it: there we can look up what the host calls a process of ours.
+        self.host_proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.scratch = "disk"
+
+    # ------------------------------------------------------------------ entering
+
+    def enter(self) -> dict[str, Any]:
+        """Into namespaces of our own; returns in the process that is pid 1 there."""
+        self._unshare()
+        outside = os.getppid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
+        pid = os.fork()
+        if pid:
+            self._wait_outside(pid, outside)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGTERM})
+        die_with_parent(signal.SIGKILL)
+        mount(None, "/", None, MS_REC | MS_PRIVATE)
+        self.self_in_host = os.readlink("self", dir_fd=self.host_proc)
+        # EPERM if the host's own is partly masked, as inside an engine's container.
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        self.home_net, self.home_pid = (
+            os.open(f"/proc/self/ns/{n}", os.O_RDONLY | os.O_CLOEXEC) for n in ("net", "pid")
+        )
+        netlink.link_up("lo")  # brings 127.0.0.1 of itself
+        self._bear(ROUTER)
+        write_file("/proc/sys/net/ipv4/ip_forward", "1")
+        netlink.add_veth("probe0", "probe1", self.home_net)
+        netlink.delete_link("probe0")
+        self.cgroups = Cgroups(self.run)
+        self._find_scratch()
+        return {
+            "pid": int(self.self_in_host),
+            "rootless": self.rootless,
+            "network": f"a network namespace per sandbox, router {ROUTER}",
+            "memory": self.cgroups.memory or "polled",
+            "cpu": self.cgroups.cpu or "measured only",
+            "scratch": self.scratch,
+        }
+
+    def _unshare(self) -> None:
+        uid, gid = os.getuid(), os.getgid()
+        try:
+            unshare(_EVERYTHING, "mount,pid,net,uts,ipc")
+        except OSError as error:
+            if error.errno != errno.EPERM:
+                raise
+            unshare(NEWUSER | _EVERYTHING, "user,mount,pid,net,uts,ipc")
+            for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+                write_file("/proc/self/" + name, text)
+        with open("/proc/self/uid_map", encoding="ascii") as file:  # root of somebody's user namespace is not root
+            self.rootless = file.read().split() != ["0", "0", "4294967295"]
+
+    def _wait_outside(self, pid: int, emulator: int) -> NoReturn:
+        """The process that stayed in the host's pid namespace only waits; and should the emulator die and the helper
+        not notice in time, it makes an end."""
+        self.control.close()
+        die_with_parent(signal.SIGTERM)
+        waiting: float | None = None if os.getppid() == emulator else _LAST_WISH
+        while True:
+            wanted = {signal.SIGCHLD, signal.SIGTERM}
+            caught = signal.sigwait(wanted) if waiting is None else signal.sigtimedwait(wanted, waiting)
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                os._exit(launch.exit_code(status))
+            if caught is None:
+                os.kill(pid, signal.SIGKILL)
+                waiting = None
+            elif os.getppid() != emulator:
+                waiting = _LAST_WISH
+
+    def _find_scratch(self) -> None:
+        """Try an overlay in the run's folder. A state folder that is on an overlay itself cannot bear the writable
+        layer: then they are in memory, on a tmpfs that only we see."""
+        try:
+            self._try_overlay()
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            layers = {}
+            for name in ("base", "bare"):
+                layers[name] = os.open(f"{self.run}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            mount("tmpfs", self.run, "tmpfs", MS_NOSUID | MS_NODEV, "mode=711")
+            for name, descriptor in layers.items():
+                os.mkdir(f"{self.run}/{name}")
+                bind(f"/proc/self/fd/{descriptor}", f"{self.run}/{name}")
+                os.close(descriptor)
+            self._try_overlay()
+            self.scratch = "memory"
+
+    def _try_overlay(self) -> None:
+        os.chdir(self.run)
+        os.makedirs("try/root", exist_ok=True)
+        try:
+            rootfs.overlay("try/root", ["base"], "try", self.rootless)
+            unmount("try/root")
+        finally:
+            os.chdir("/")
+
+    # ------------------------------------------------------------------ network
+
+    def _bear(self, address: str) -> None:
+        if address not in self.addresses:
+            netlink.add_loopback_address(address, len(self.addresses) + 1)
+            self.addresses.append(address)
+
+    def _inside(self, sandbox: Sandbox, action: Callable[[], Any]) -> Any:
+        setns(sandbox.net, NEWNET)
+        try:
+            return action()
+        finally:
+            setns(self.home_net, NEWNET)
+
+    def open_sandbox(self, sandbox: Sandbox) -> None:
+        try:
+            unshare(NEWNET, "net")
+            sandbox.net = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            netlink.link_up("lo")
+            for number, address in enumerate(sandbox.addresses, 1):
+                netlink.add_loopback_address(address, number)
+            write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")  # as Docker: USER app may bind port 80
+        except OSError:
+            self._close_net(sandbox)
+            raise
+        finally:
+            setns(self.home_net, NEWNET)
+        try:
+            self._link_to_router(sandbox)
+        except OSError:
+            self.close_sandbox(sandbox)
+            raise
+
+    def _link_to_router(self, sandbox: Sandbox) -> None:
+        link = f"v{sandbox.net}"
+        netlink.add_veth(link, "eth0", sandbox.net)
+        sandbox.link = link
+        netlink.link_up(link)
+        if not sandbox.addresses:
+            return
+        for address in sandbox.addresses:
+            netlink.add_route_to(link, address, ROUTER)
+
+        def go_out() -> None:
+            netlink.link_up("eth0")
+            netlink.add_default_route("eth0", ROUTER, sandbox.addresses[0])
+
+        self._inside(sandbox, go_out)
+
+    def close_sandbox(self, sandbox: Sandbox) -> None:
+        if sandbox.link:
+            netlink.delete_link(sandbox.link)  # sockets that were passed out may keep the namespace alive for long
+            sandbox.link = ""
+        self._close_net(sandbox)
+
+    @staticmethod
+    def _close_net(sandbox: Sandbox) -> None:
+        if sandbox.net >= 0:
+            os.close(sandbox.net)
+            sandbox.net = -1
+
+    def sockets(self, sandbox: Sandbox, count: int) -> list[int]:
+        def make() -> list[int]:
+            return [_new_socket().detach() for _ in range(count)]
+
+        made: list[int] = self._inside(sandbox, make)
+        return made
+
+    def listen(self, address: str, port: int) -> int:
+        self._bear(address)
+        with _new_socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+            listener.listen(1024)
+            return listener.detach()
+
+    # ------------------------------------------------------------------ processes
+
+    def spawn(self, container: Container, stdio: list[int], report: int) -> None:
+        spec = container.spec
+        container.cgroups = self.cgroups.create(container.folder, spec["memory"], spec["cpu"])
+        container.polled = bool(spec["memory"]) and not self.cgroups.memory
+        try:
+            unshare(NEWPID, "pid")  # for the next child only; then home, else the next unshare(pid) is EINVAL
+            try:
+                container.pid = os.fork()
+                if container.pid == 0:
+                    self._be_container(container, stdio, report)
+            finally:
+                setns(self.home_pid, NEWPID)
+        except OSError:
+            self.cgroups.remove(container.cgroups)
+            raise
+        container.handle = os.pidfd_open(container.pid)
+        container.shown_pid = self._shown_pid(container.handle)
+
+    def _shown_pid(self, pidfd: int) -> int:
+        """What the host calls the process: a /proc shows pids as those see them whom it was mounted for."""
+        path = f"{self.self_in_host}/fdinfo/{pidfd}"
+        info = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.host_proc)
+        try:
+            words = os.read(info, 4096).split()
+        finally:
+            os.close(info)
+        return int(words[words.index(b"Pid:") + 1])
+
+    def _be_container(self, container: Container, stdio: list[int], report: int) -> NoReturn:
+        try:
+            spec = container.spec
+            launch.forget_parent({*stdio, container.sandbox.net, report})
+            os.setsid()
+            for folder in container.cgroups:
+                write_file(f"{folder}/cgroup.procs", "0")
+            setns(container.sandbox.net, NEWNET)
+            os.close(container.sandbox.net)
+            unshare(NEWNS | NEWUTS | NEWIPC, "mount,uts,ipc")
+            socket.sethostname(spec["hostname"][:64])
+            rootfs.build(self.run, container.folder, spec, self.host, self.rootless)
+            if spec["init"]:
+                self._be_init(spec, stdio, report)
+            self._run_program(spec, spec["argv"], False, stdio, report)
+        except BaseException as error:
+            launch.fail(report, error)
+
+    def _be_init(self, spec: dict[str, Any], stdio: list[int], report: int) -> NoReturn:
+        def start() -> int:
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    signal.set_wakeup_fd(-1)
+                    os.setsid()
+                    self._run_program(spec, spec["argv"], False, stdio, report)
+                except BaseException as error:
+                    launch.fail(report, error)
+            for descriptor in {*stdio, report}:
+                os.close(descriptor)  # else the emulator would wait for us to see the end of them
+            return pid
+
+        # Nobody need be killed at the end: the kernel does it when pid 1 goes.
+        launch.supervise(start, None, lambda: None)
+
+    def _run_program(self, spec: dict[str, Any], argv: list[str], pty: bool, stdio: list[int], report: int) -> NoReturn:
+        launch.take_stdio(stdio, pty)
+        launch.set_limits({"nofile": self.usual_nofile, **spec["ulimits"]})
+        user = launch.find_user("" if self.rootless else spec["user"])
+        os.makedirs(spec["cwd"], exist_ok=True)
+        os.chdir(spec["cwd"])
+        drop_capabilities()
+        if self.rootless:
+            pretend_ownership()
+        else:
+            launch.become(user)
+        defaults = {"PATH": launch.DEFAULT_PATH, "HOME": user.home, "HOSTNAME": spec["hostname"]}
+        if pty:
+            defaults["TERM"] = "xterm"
+        launch.run(argv, {**defaults, **spec["env"]}, report)
+
+    def open_pty(self, container: Container) -> tuple[int, int]:
+        """Of the container's own devpts, so that ``tty`` in there knows it."""
+        flags = os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC
+        master = os.open(f"/proc/{container.pid}/root/dev/pts/ptmx", flags)
+        fcntl.ioctl(master, _TIOCSPTLCK, struct.pack("i", 0))
+        return master, fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+
+    def spawn_exec(self, process: Exec, spec: dict[str, Any], stdio: list[int], report: int) -> None:
+        process.pid = os.fork()
+        if process.pid == 0:
+            self._be_exec(process.container, spec, stdio, report)
+
+    def _be_exec(self, container: Container, spec: dict[str, Any], stdio: list[int], report: int) -> NoReturn:
+        try:
+            launch.forget_parent({*stdio, report, container.handle})
+            for folder in container.cgroups:
+                write_file(f"{folder}/cgroup.procs", "0")
+            setns(container.handle, NEWNS | NEWPID | NEWNET | NEWUTS | NEWIPC)
+            app = os.fork()  # only a child is in the other pid namespace
+            if app == 0:
+                os.setsid()
+                self._run_program(container.spec, spec["argv"], spec["pty"], stdio, report)
+            for descriptor in {*stdio, report}:
+                os.close(descriptor)
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            os._exit(launch.exit_code(os.waitpid(app, 0)[1]))
+        except BaseException as error:
+            launch.fail(report, error)
+
+    # ------------------------------------------------------------------ ends
+
+    def kill(self, process: Container | Exec) -> None:
+        try:
+            os.kill(process.pid, signal.SIGKILL)  # pid 1: the rest of its namespace goes with it
+        except ProcessLookupError:
+            return
+
+    def ended(self, process: Container | Exec) -> bool:
+        if isinstance(process, Exec):
+            return False
+        os.close(process.handle)
+        hit = self.cgroups.killed_for_memory(process.cgroups)
+        self.cgroups.remove(process.cgroups)
+        return hit
+
+    def end_all(self, processes: list[Container | Exec]) -> None:
+        try:
+            os.kill(-1, signal.SIGKILL)  # from pid 1: all but us, in this pid namespace only
+            while True:
+                os.wait()
+        except (ProcessLookupError, ChildProcessError):
+            self.cgroups.close()
+            if self.scratch == "memory":
+                unmount(self.run)
+
+
+def _new_socket() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)

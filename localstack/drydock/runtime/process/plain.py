@@ -1,0 +1,249 @@
+"""The plain tier: containers as ordinary child processes, for systems without usable namespaces (macOS, restricted Linux).
+
+What it does **not** isolate:
+
+* Files: the layers are copied into a folder of the container's own, the working directory is in it, and arguments, PATH
+  and PYTHONPATH that name something there are rewritten to it; but a program that opens ``/app/x`` by itself opens the
+  host's. Volumes are links in that folder. There is no read-only root, and ``user`` is ignored.
+* Processes: all see each other.
+* Network: one loopback for all. Python programs' ``bind`` and ``connect`` are rewritten (``injected/sitecustomize.py``);
+  others bind the host's ports, so two of them cannot have the same one. There is no address inside that a sandbox could
+  reach us at.
+
+Above each program stands a small process of ours, its *keeper*: orphans come to it (Linux), so that it can kill
+every descendant, a daemon that forked twice too. The helper holds a pipe to each; when that closes, by intent or because
+the helper died, the keeper kills everything below it and ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+
+from drydock.runtime.process import launch
+from drydock.runtime.process.copies import copy_layers
+from drydock.runtime.process.kernel import adopt_orphans
+from drydock.runtime.process.processes import HAS_PROC, descendants, snapshot
+from drydock.runtime.process.rootfs import resolve_inside
+from drydock.runtime.process.tier import Container, Exec, Sandbox, Tier
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+_INJECTED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "injected")
+
+
+class PlainTier(Tier):
+    name = "plain"
+
+    def __init__(self, configuration: dict[str, Any]) -> None:
+        self.run = configuration["run"]
+        self.usual_nofile = configuration["nofile"]
+
+    def enter(self) -> dict[str, Any]:
+        os.mkdir(f"{self.run}/ports")
+        adopt_orphans()  # of a keeper that somebody killed
+        return {}
+
+    # ------------------------------------------------------------------ network: there is none of its own
+
+    def open_sandbox(self, sandbox: Sandbox) -> None:
+        return
+
+    def close_sandbox(self, sandbox: Sandbox) -> None:
+        return
+
+    def sockets(self, sandbox: Sandbox, count: int) -> list[int]:
+        raise OSError(errno.EOPNOTSUPP, "the plain tier has no network of its own")
+
+    def listen(self, address: str, port: int) -> int:
+        raise OSError(errno.EOPNOTSUPP, "the plain tier has no addresses of its own")
+
+    # ------------------------------------------------------------------ processes
+
+    def spawn(self, container: Container, stdio: list[int], report: int) -> None:
+        container.has_init = True
+
+        def keep(lifeline: int) -> NoReturn:
+            root = f"{self.run}/{container.folder}/root"
+            self._prepare(container.spec, root, lifeline)
+            self._supervise(container, container.spec["argv"], False, stdio, report, lifeline)
+
+        self._fork(container, keep, stdio, report)
+        container.shown_pid = container.pid  # until the keeper tells the program's
+
+    def spawn_exec(self, process: Exec, spec: dict[str, Any], stdio: list[int], report: int) -> None:
+        def keep(lifeline: int) -> NoReturn:
+            self._supervise(process.container, spec["argv"], spec["pty"], stdio, report, lifeline)
+
+        self._fork(process, keep, stdio, report)
+
+    def open_pty(self, container: Container) -> tuple[int, int]:
+        return os.openpty()
+
+    def _fork(self, process: Container | Exec, keep: Callable[[int], NoReturn], stdio: list[int], report: int) -> None:
+        lifeline, process.handle = os.pipe()
+        process.pid = os.fork()
+        if process.pid == 0:
+            try:
+                launch.forget_parent({*stdio, report, lifeline})
+                os.setsid()
+                adopt_orphans()
+                keep(lifeline)
+            except BaseException as error:
+                launch.fail(report, error)
+        os.close(lifeline)
+
+    def _prepare(self, spec: dict[str, Any], root: str, lifeline: int) -> None:
+        poll = select.poll()
+        poll.register(lifeline, select.POLLIN)
+
+        def go_on() -> None:
+            if poll.poll(0):
+                raise OSError(errno.EINTR, "stopped before its files were there")
+
+        copy_layers([os.path.realpath(f"{self.run}/{layer}") for layer in spec["layers"]], root, go_on)
+        for name in ("root", "tmp"):
+            os.makedirs(f"{root}/{name}", exist_ok=True)
+        for source, target, _ in spec["mounts"]:
+            point = resolve_inside(root, target)
+            if os.path.isdir(point) and not os.listdir(point):
+                os.rmdir(point)
+            if os.path.lexists(point):
+                raise OSError(errno.EEXIST, "the image has files there, which a link cannot hide (plain tier)", target)
+            os.makedirs(os.path.dirname(point), exist_ok=True)
+            os.symlink(source, point)
+
+    def _supervise(
+        self, container: Container, argv: list[str], pty: bool, stdio: list[int], report: int, lifeline: int
+    ) -> NoReturn:
+        apps: list[int] = []
+
+        def start() -> int:
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    signal.set_wakeup_fd(-1)
+                    os.close(lifeline)
+                    os.setsid()
+                    self._run_program(container, argv, pty, stdio, report)
+                except BaseException as error:
+                    launch.fail(report, error)
+            apps.append(pid)
+            launch.tell(report, pid=pid)
+            for descriptor in {*stdio, report}:
+                os.close(descriptor)  # else nobody would see the end of them
+            return pid
+
+        launch.supervise(start, lifeline, lambda: _kill_below(apps))
+
+    def _run_program(self, container: Container, argv: list[str], pty: bool, stdio: list[int], report: int) -> NoReturn:
+        spec, root = container.spec, f"{self.run}/{container.folder}/root"
+        launch.take_stdio(stdio, pty)
+        launch.set_limits({"nofile": self.usual_nofile, **spec["ulimits"]})
+        cwd = resolve_inside(root, spec["cwd"])
+        os.makedirs(cwd, exist_ok=True)
+        os.chdir(cwd)
+        env = self._environment(container, root)
+        if pty:
+            env.setdefault("TERM", "xterm")
+        launch.run([self._command(argv[0], root), *(_rewritten(word, root) for word in argv[1:])], env, report)
+
+    def _command(self, word: str, root: str) -> str:
+        found = _rewritten(word, root)
+        ours = f"{self.run}/base/usr/local/bin/{os.path.basename(word)}"
+        if found == word and word.startswith("/") and not os.path.exists(word) and os.path.exists(ours):
+            return ours  # /usr/local/bin/python
+        return found
+
+    def _environment(self, container: Container, root: str) -> dict[str, str]:
+        given: dict[str, str] = {
+            "PATH": launch.DEFAULT_PATH,
+            "HOME": f"{root}/root",
+            "HOSTNAME": container.spec["hostname"],
+            "TMPDIR": f"{root}/tmp",
+            **container.spec["env"],
+        }
+        wanted = given["PATH"].split(":")
+        first = [root + entry for entry in wanted if os.path.isdir(root + entry)]
+        given["PATH"] = ":".join([*first, f"{self.run}/base/usr/local/bin", *wanted])
+        below = [_rewritten(entry, root) for entry in given.get("PYTHONPATH", "").split(":") if entry]
+        given["PYTHONPATH"] = ":".join([_INJECTED, *below])
+        given["DRYDOCK_PORTS"] = f"{self.run}/ports"
+        given["DRYDOCK_ADDRESSES"] = ",".join(container.sandbox.addresses)
+        return given
+
+    # ------------------------------------------------------------------ ends
+
+    def kill(self, process: Container | Exec) -> None:
+        if process.handle >= 0:
+            os.close(process.handle)
+            process.handle = -1
+
+    def ended(self, process: Container | Exec) -> bool:
+        self.kill(process)
+        return False
+
+    def kill_strays(self, known: set[int]) -> None:
+        """Children that are ours only because their keeper was killed."""
+        path = f"/proc/self/task/{os.getpid()}/children"
+        if not os.path.exists(path):
+            return
+        with open(path, encoding="ascii") as file:
+            strays = {int(word) for word in file.read().split()} - known
+        if strays:
+            for pid in [*strays, *descendants(strays, snapshot())]:
+                _kill(pid)
+
+    def end_all(self, processes: list[Container | Exec]) -> None:
+        for process in processes:
+            self.kill(process)
+        known = {process.pid for process in processes}
+        while True:
+            try:
+                pid, _ = os.wait()
+            except ChildProcessError:
+                return
+            if pid in known:
+                known.discard(pid)
+                if not known:
+                    self.kill_strays(set())
+
+
+def _rewritten(word: str, root: str) -> str:
+    """An absolute path that the image has, as it is really found."""
+    if word.startswith("/") and word.strip("/") and os.path.lexists(root + word):
+        return root + word
+    return word
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # was faster
+
+
+def _kill_below(apps: list[int]) -> None:
+    """In a keeper: kill and reap all that is below it, until nobody is left."""
+    for pid in apps:
+        try:
+            os.killpg(pid, signal.SIGKILL)  # all that we can find of it where orphans do not come to us
+        except (ProcessLookupError, PermissionError):
+            continue
+    while True:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if ended:
+            continue
+        processes = snapshot()
+        for pid in descendants([os.getpid()], processes):
+            if not processes[pid].zombie:
+                _kill(pid)
+        select.select([], [], [], 0.001 if HAS_PROC else 0.02)  # they need a moment to die

@@ -1,0 +1,102 @@
+"""Who runs below us and what it uses: one pass over ``/proc``, or one ``ps`` where there is no ``/proc``."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGESIZE")
+HAS_PROC = os.path.exists("/proc/self/stat")
+
+
+class Process:
+    """``cpu`` is in seconds and includes children that ended and were waited for; ``memory`` is resident bytes."""
+
+    __slots__ = ("cpu", "memory", "parent", "zombie")
+
+    def __init__(self, parent: int, cpu: float, memory: int, zombie: bool) -> None:
+        self.parent = parent
+        self.cpu = cpu
+        self.memory = memory
+        self.zombie = zombie
+
+
+def snapshot() -> dict[int, Process]:
+    """Every process that our ``/proc`` shows, by pid; those that end meanwhile are left out."""
+    if not HAS_PROC:
+        return _snapshot_by_ps()
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            descriptor = os.open(f"/proc/{name}/stat", os.O_RDONLY)
+        except OSError:
+            continue  # has ended
+        try:
+            text = os.read(descriptor, 1024)
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+        fields = text[text.rindex(b")") + 2 :].split()  # the command before it may hold blanks and brackets
+        ticks = int(fields[11]) + int(fields[12]) + int(fields[13]) + int(fields[14])
+        found[int(name)] = Process(int(fields[1]), ticks / _TICK, int(fields[21]) * _PAGE, fields[0] == b"Z")
+    return found
+
+
+def _snapshot_by_ps() -> dict[int, Process]:
+    found = {}
+    with os.popen("ps -axo pid=,ppid=,rss=,time=,stat=") as output:
+        for line in output:
+            pid, parent, resident, clock, state = line.split()[:5]
+            found[int(pid)] = Process(int(parent), _seconds(clock), int(resident) * 1024, state.startswith("Z"))
+    return found
+
+
+def _seconds(clock: str) -> float:
+    """Of ``[[days-]hours:]minutes:seconds[.hundredths]``."""
+    days, _, rest = clock.rpartition("-")
+    total = 0.0
+    for part in rest.split(":"):
+        total = total * 60 + float(part)
+    return total + 86400 * int(days or 0)
+
+
+def descendants(of: Iterable[int], processes: dict[int, Process]) -> list[int]:
+    """All below the given ones, parents before children."""
+    children: dict[int, list[int]] = {}
+    for pid, process in processes.items():
+        children.setdefault(process.parent, []).append(pid)
+    found: list[int] = []
+    waiting = list(of)
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def holds_listener(pids: list[int], port: int) -> bool:
+    """Does one of the processes have a TCP socket that listens on the port? False where there is no ``/proc``."""
+    inodes = set()
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not os.path.exists(path):
+            continue
+        with open(path, encoding="ascii") as table:
+            rows = [line.split() for line in table][1:]
+        inodes |= {
+            f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port
+        }
+    return bool(inodes) and any(_holds(pid, inodes) for pid in pids)
+
+
+def _holds(pid: int, links: set[str]) -> bool:
+    try:
+        return any(os.readlink(f"/proc/{pid}/fd/{name}") in links for name in os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return False  # has ended

@@ -1,0 +1,122 @@
+"""What differs between the two ways of running containers. The helper's loop (:mod:`helper`) is the same for both."""
+
+from __future__ import annotations
+
+import abc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Sandbox:
+    """``net`` and ``link`` are the namespaces tier's: the net namespace, the name of the router's end of the veth."""
+
+    __slots__ = ("addresses", "hostname", "link", "name", "net")
+
+    def __init__(self, name: str, hostname: str, addresses: list[str]) -> None:
+        self.name = name
+        self.hostname = hostname
+        self.addresses = addresses
+        self.net = -1
+        self.link = ""
+
+
+class Container:
+    """``pid`` is the first process as the helper sees it, ``shown_pid`` as the host does. ``handle`` is the tier's way to
+    it: a pidfd, or the pipe whose closing kills it. ``asked`` is the message whose answer waits for the program's start.
+    ``has_init``: the first process is ours, the program below it. ``polled``: the kernel does not hold its memory limit."""
+
+    __slots__ = (
+        "asked",
+        "cgroups",
+        "folder",
+        "handle",
+        "has_init",
+        "limit_hit",
+        "name",
+        "pid",
+        "polled",
+        "report",
+        "said",
+        "sandbox",
+        "shown_pid",
+        "spec",
+    )
+
+    def __init__(self, name: str, sandbox: Sandbox, spec: dict[str, Any], folder: str) -> None:
+        self.name = name
+        self.sandbox = sandbox
+        self.spec = spec
+        self.folder = folder
+        self.pid = self.shown_pid = self.handle = self.report = -1
+        self.asked: int | None = None
+        self.cgroups: list[str] = []
+        self.limit_hit = False
+        self.has_init = bool(spec["init"])
+        self.polled = bool(spec["memory"])
+        self.said = b""
+
+
+class Exec:
+    """Another process in a container; ``pid`` is the helper's child that waits for it."""
+
+    __slots__ = ("container", "handle", "name", "pid", "report", "said", "shown_pid")
+
+    def __init__(self, name: str, container: Container) -> None:
+        self.name = name
+        self.container = container
+        self.pid = self.shown_pid = self.handle = self.report = -1
+        self.said = b""
+
+
+class Tier(abc.ABC):
+    """``run`` is the helper's folder on disk, made for it. Everything may raise OSError, which goes to the caller."""
+
+    name: str
+    run: str
+
+    @abc.abstractmethod
+    def enter(self) -> dict[str, Any]:
+        """Make ready. What it returns goes into the ``ready`` event."""
+
+    @abc.abstractmethod
+    def open_sandbox(self, sandbox: Sandbox) -> None: ...
+
+    @abc.abstractmethod
+    def close_sandbox(self, sandbox: Sandbox) -> None: ...
+
+    @abc.abstractmethod
+    def sockets(self, sandbox: Sandbox, count: int) -> list[int]:
+        """New TCP sockets in the sandbox."""
+
+    @abc.abstractmethod
+    def listen(self, address: str, port: int) -> int:
+        """A listening socket that all sandboxes reach."""
+
+    @abc.abstractmethod
+    def spawn(self, container: Container, stdio: list[int], report: int) -> None:
+        """Start it: sets ``pid``, ``shown_pid``, ``handle``, and what the tier knows better than its default."""
+
+    @abc.abstractmethod
+    def spawn_exec(self, process: Exec, spec: dict[str, Any], stdio: list[int], report: int) -> None: ...
+
+    @abc.abstractmethod
+    def open_pty(self, container: Container) -> tuple[int, int]:
+        """(master, slave)"""
+
+    @abc.abstractmethod
+    def kill(self, process: Container | Exec) -> None:
+        """SIGKILL to all of it. Nothing if it has ended."""
+
+    @abc.abstractmethod
+    def ended(self, process: Container | Exec) -> bool:
+        """The process was waited for: let go of what belongs to it. Did the kernel kill it for its memory limit?"""
+
+    def kill_strays(self, known: set[int]) -> None:
+        """Kill children that are none of the ``known``. In a pid namespace there are none."""
+        return
+
+    @abc.abstractmethod
+    def end_all(self, processes: list[Container | Exec]) -> None:
+        """At the helper's own end: kill all, wait for all, clean up."""

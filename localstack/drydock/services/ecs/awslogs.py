@@ -1,0 +1,101 @@
+"""The ``awslogs`` log driver: a container's lines become events of a log stream, under the task's execution role.
+
+Source: "Send Amazon ECS logs to CloudWatch".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from drydock.clock import Clock
+from drydock.errors import AwsError
+from drydock.services.ecs.model import Task
+
+log = logging.getLogger(__name__)
+LARGEST_BATCH = 2000
+FLUSH_AFTER = 0.1
+"""Real seconds that lines are collected before they are sent"""
+HIGH_WATER = 20_000
+"""Lines waiting to be sent beyond which the container's output is not read on (the driver's blocking mode)"""
+
+Send = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Calls an operation of CloudWatch Logs in the right region under the execution role"""
+
+
+class LogStream:
+    """One container's stream. ``open`` it before the container starts, ``close`` it when the last line has come."""
+
+    def __init__(self, send: Send, clock: Clock, group: str, stream: str) -> None:
+        self.group, self.stream = group, stream
+        self._send = send
+        self._clock = clock
+        self._waiting: list[dict[str, Any]] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._closing = False
+
+    async def open(self, create_group: bool) -> None:
+        """Make the stream, and the group if asked to. Raises AwsError."""
+        if create_group:
+            await self._unless_exists("CreateLogGroup", {"logGroupName": self.group})
+        await self._unless_exists("CreateLogStream", {"logGroupName": self.group, "logStreamName": self.stream})
+
+    async def _unless_exists(self, operation: str, params: dict[str, Any]) -> None:
+        try:
+            await self._send(operation, params)
+        except AwsError as error:
+            if error.code != "ResourceAlreadyExistsException":
+                raise
+
+    def write(self, source: str, line: bytes) -> Awaitable[object] | None:
+        """Take a line (empty ones are dropped, as CloudWatch Logs has no empty events). If too many are waiting, the
+        answer is to be awaited before the next."""
+        if not line.strip():
+            return None
+        event = {"timestamp": int(self._clock.now() * 1000), "message": line.decode("utf-8", "replace")}
+        self._waiting.append(event)
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.get_running_loop().create_task(self._flush(), name=f"awslogs {self.stream}")
+        if len(self._waiting) < HIGH_WATER:
+            return None
+        self._drained.clear()
+        return self._drained.wait()
+
+    async def close(self) -> None:
+        """Send what waits."""
+        self._closing = True
+        if self._flushing is not None:
+            await self._flushing
+        if self._waiting:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if not self._closing:
+            await asyncio.sleep(FLUSH_AFTER)
+        while self._waiting:
+            batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+            try:
+                await self._send(
+                    "PutLogEvents", {"logGroupName": self.group, "logStreamName": self.stream, "logEvents": batch}
+                )
+            except AwsError as error:  # the group was deleted meanwhile, or the role lost its permission
+                log.warning("awslogs of %s lost %d lines: %s", self.stream, len(batch), error)
+            if len(self._waiting) < HIGH_WATER:
+                self._drained.set()
+
+
+def failure_reason(error: AwsError) -> str:
+    """What ``stoppedReason`` says on Fargate when the stream cannot be made ("Viewing Amazon ECS stopped task errors")."""
+    return (
+        "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
+        f"failed to create Cloudwatch log stream: {error.code}: {error.message} : exit status 1"
+    )
+
+
+def stream_name(prefix: str, container: str, task: Task) -> str:
+    """``prefix/container/task id``"""
+    return f"{prefix}/{container}/{task.id}"

@@ -1,0 +1,71 @@
+"""A task's elastic network interface, made and deleted through EC2's API as ECS does it, under its service-linked role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drydock.errors import AwsError
+from drydock.request import Principal
+from drydock.services.ecs.model import Interface, Task
+from drydock.services.ecs.rules import invalid
+from drydock.services.service import Platform
+from drydock.store import Scope
+
+ECS = "ecs.amazonaws.com"
+
+
+class Interfaces:
+    """What ECS asks of EC2."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    async def _ec2(self, scope: Scope, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        principal = Principal.of_service(scope.account, ECS)
+        return await self._platform.call(principal, scope.region, "ec2", operation, params)
+
+    async def check(self, scope: Scope, network: dict[str, Any]) -> str:
+        """The availability zone of the first subnet. Raises AwsError as RunTask does for what does not exist."""
+        try:
+            found = await self._ec2(scope, "DescribeSubnets", {"SubnetIds": network["subnets"]})
+        except AwsError as error:
+            raise invalid(
+                f"Error retrieving subnet information for [{', '.join(network['subnets'])}]: {error.message} "
+                f"(ErrorCode: {error.code})"
+            ) from error
+        groups = network.get("securityGroups") or []
+        if groups:
+            try:
+                await self._ec2(scope, "DescribeSecurityGroups", {"GroupIds": groups})
+            except AwsError as error:
+                raise invalid(
+                    f"Error retrieving security group information for [{', '.join(groups)}]: {error.message} "
+                    f"(ErrorCode: {error.code})"
+                ) from error
+        return str(found["Subnets"][0]["AvailabilityZone"])
+
+    async def attach(self, scope: Scope, task: Task, interface: Interface) -> None:
+        """Make it in its subnet and write its addresses into ``interface``. Raises AwsError."""
+        groups = task.network.get("securityGroups") or []
+        params: dict[str, Any] = {
+            "SubnetId": interface.subnet_id,
+            "Description": f"arn:aws:ecs:{scope.region}:{scope.account}:attachment/{interface.attachment_id}",
+        }
+        if groups:
+            params["Groups"] = groups
+        made = (await self._ec2(scope, "CreateNetworkInterface", params))["NetworkInterface"]
+        interface.eni_id = made["NetworkInterfaceId"]
+        interface.address = made["PrivateIpAddress"]
+        interface.mac = made.get("MacAddress", "")
+        interface.dns_name = made.get("PrivateDnsName", "")
+        interface.status = "ATTACHED"
+
+    async def delete(self, scope: Scope, interface: Interface) -> None:
+        """Deleting what is already gone is no error. Raises AwsError."""
+        if interface.eni_id and interface.status != "DELETED":
+            try:
+                await self._ec2(scope, "DeleteNetworkInterface", {"NetworkInterfaceId": interface.eni_id})
+            except AwsError as error:
+                if error.code != "InvalidNetworkInterfaceID.NotFound":
+                    raise
+        interface.status = "DELETED"

@@ -1,0 +1,215 @@
+"""ECS's resources, and what describe returns of them.
+
+What a user registered is kept in AWS's own form (dicts with AWS's names), since it is shown again as it is; what has a
+life here is a dataclass. All times are lab time in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from drydock.clock import as_datetime
+
+
+@dataclass
+class Cluster:
+    """Name is unique in account and region; a deleted one stays INACTIVE."""
+
+    arn: str
+    name: str
+    status: str = "ACTIVE"
+    settings: list[dict[str, str]] = field(default_factory=lambda: [{"name": "containerInsights", "value": "disabled"}])
+    configuration: dict[str, Any] | None = None
+    capacity_providers: list[str] = field(default_factory=list)
+    default_strategy: list[dict[str, Any]] = field(default_factory=list)
+    tags: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Family:
+    """Of task definitions; it remembers its revisions longer than they live."""
+
+    last_revision: int = 0
+
+
+@dataclass
+class TaskDefinition:
+    """A revision of a family. ``document`` is what describe shows, but for arn, revision and status."""
+
+    arn: str
+    family: str
+    revision: int
+    document: dict[str, Any]
+    registered_at: float
+    registered_by: str
+    status: str = "ACTIVE"
+    deregistered_at: float | None = None
+    delete_requested_at: float | None = None
+    tags: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        """The container definitions, defaults filled in."""
+        return self.document["containerDefinitions"]
+
+    def container(self, name: str) -> dict[str, Any]:
+        """The definition of one container. Raises KeyError."""
+        for definition in self.containers:
+            if definition["name"] == name:
+                return definition
+        raise KeyError(name)
+
+    def describe(self) -> dict[str, Any]:
+        """AWS's form."""
+        shown = {
+            **self.document,
+            "taskDefinitionArn": self.arn,
+            "family": self.family,
+            "revision": self.revision,
+            "status": self.status,
+            "registeredAt": as_datetime(self.registered_at),
+            "registeredBy": self.registered_by,
+        }
+        if self.deregistered_at is not None:
+            shown["deregisteredAt"] = as_datetime(self.deregistered_at)
+        if self.delete_requested_at is not None:
+            shown["deleteRequestedAt"] = as_datetime(self.delete_requested_at)
+        return shown
+
+
+@dataclass
+class Container:
+    """One container of a task. ``status`` follows the process: RUNNING means that there is one."""
+
+    arn: str
+    name: str
+    image: str
+    essential: bool
+    runtime_id: str
+    status: str = "PENDING"
+    exit_code: int | None = None
+    reason: str | None = None
+    image_digest: str | None = None
+    pid: int | None = None
+    """Of its first process on this machine while it runs; not shown by AWS's API"""
+    log_stream: str | None = None
+
+    def describe(self, task: Task) -> dict[str, Any]:
+        """AWS's form."""
+        shown: dict[str, Any] = {
+            "containerArn": self.arn,
+            "taskArn": task.arn,
+            "name": self.name,
+            "image": self.image,
+            "imageDigest": self.image_digest,
+            "runtimeId": self.runtime_id if self.status != "PENDING" else None,
+            "lastStatus": self.status,
+            "exitCode": self.exit_code,
+            "reason": self.reason,
+            "networkBindings": [],
+            "networkInterfaces": [
+                {"attachmentId": eni.attachment_id, "privateIpv4Address": eni.address} for eni in task.interfaces
+            ],
+            "healthStatus": "UNKNOWN",
+        }
+        return {key: value for key, value in shown.items() if value is not None}
+
+
+@dataclass
+class Interface:
+    """The task's elastic network interface."""
+
+    attachment_id: str
+    subnet_id: str
+    status: str = "PRECREATED"
+    eni_id: str = ""
+    mac: str = ""
+    address: str = ""
+    dns_name: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """AWS's form, an attachment."""
+        details = {
+            "subnetId": self.subnet_id,
+            "networkInterfaceId": self.eni_id,
+            "macAddress": self.mac,
+            "privateDnsName": self.dns_name,
+            "privateIPv4Address": self.address,
+        }
+        return {
+            "id": self.attachment_id,
+            "type": "ElasticNetworkInterface",
+            "status": self.status,
+            "details": [{"name": name, "value": value} for name, value in details.items() if value],
+        }
+
+
+@dataclass
+class Task:
+    """A running copy of a task definition; its life is in ``lifecycle.py``."""
+
+    arn: str
+    id: str
+    cluster_arn: str
+    task_definition_arn: str
+    group: str
+    launch_type: str
+    created_at: float
+    cpu: str
+    memory: str
+    network: dict[str, Any]
+    """awsvpcConfiguration as it was given"""
+    containers: list[Container]
+    last_status: str = "PROVISIONING"
+    desired_status: str = "RUNNING"
+    started_by: str = ""
+    overrides: dict[str, Any] = field(default_factory=dict)
+    interfaces: list[Interface] = field(default_factory=list)
+    availability_zone: str = ""
+    execution_role_arn: str = ""
+    task_role_arn: str = ""
+    tags: list[dict[str, str]] = field(default_factory=list)
+    stop_code: str | None = None
+    stopped_reason: str | None = None
+    version: int = 1
+    times: dict[str, float] = field(default_factory=dict)
+    """createdAt, pullStartedAt, ... as in AWS's answer"""
+    platform_version: str = ""
+    client_token: str = ""
+    request_digest: str = ""
+    """Of the RunTask request that made it, to be compared with another one of the same ``clientToken``"""
+    architecture: str = "X86_64"
+
+    def describe(self, with_tags: bool = False) -> dict[str, Any]:
+        """AWS's form."""
+        shown: dict[str, Any] = {
+            "attachments": [interface.describe() for interface in self.interfaces],
+            "attributes": [{"name": "ecs.cpu-architecture", "value": self.architecture.lower()}],
+            "availabilityZone": self.availability_zone or None,
+            "clusterArn": self.cluster_arn,
+            "connectivity": "CONNECTED" if "connectivityAt" in self.times else None,
+            "containers": [container.describe(self) for container in self.containers],
+            "cpu": self.cpu,
+            "memory": self.memory,
+            "desiredStatus": self.desired_status,
+            "enableExecuteCommand": False,
+            "group": self.group,
+            "healthStatus": "UNKNOWN",
+            "lastStatus": self.last_status,
+            "launchType": self.launch_type,
+            "overrides": self.overrides,
+            "platformVersion": self.platform_version or None,
+            "platformFamily": "Linux" if self.platform_version else None,
+            "startedBy": self.started_by or None,
+            "stopCode": self.stop_code,
+            "stoppedReason": self.stopped_reason,
+            "tags": self.tags if with_tags else [],
+            "taskArn": self.arn,
+            "taskDefinitionArn": self.task_definition_arn,
+            "version": self.version,
+            "ephemeralStorage": {"sizeInGiB": 20} if self.launch_type == "FARGATE" else None,
+            "createdAt": as_datetime(self.created_at),
+            **{name: as_datetime(at) for name, at in self.times.items()},
+        }
+        return {key: value for key, value in shown.items() if value is not None}

@@ -1,0 +1,56 @@
+"""Roles of tasks: whether ECS may assume them, and calls made under them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drydock.errors import AwsError
+from drydock.request import Principal, Request
+from drydock.services.ecs.model import Task
+from drydock.services.ecs.rules import client_error
+from drydock.services.iam.api import Iam
+from drydock.services.service import Platform
+from drydock.store import Scope
+
+TASKS = "ecs-tasks.amazonaws.com"
+
+
+class RoleSessions:
+    """What ECS does with the roles of a task definition."""
+
+    def __init__(self, platform: Platform, iam: Iam) -> None:
+        self._platform = platform
+        self._iam = iam
+
+    def check_may_pass(self, request: Request, role_arn: str) -> None:
+        """iam:PassRole of the caller. Raises AccessDenied."""
+        self._iam.check_pass_role(request.principal, role_arn, TASKS)
+
+    def check_assumable(self, role_arn: str) -> None:
+        """Raises AwsError if the role is not there or does not trust ECS tasks (message: RunTask's)."""
+        reason = self._iam.check_assumable(role_arn, TASKS)
+        if reason:
+            raise client_error(
+                f"ECS was unable to assume the role '{role_arn}' that was provided for this task. Please verify that "
+                "the role being passed has the proper trust relationship and permissions and that your IAM user has "
+                "permissions to pass this role."
+            )
+
+    async def call_as_execution_role(
+        self, scope: Scope, task: Task, region: str, service: str, operation: str, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        """As ECS's agent on Fargate does it: with a session of the task execution role. Raises AwsError."""
+        role = task.execution_role_arn
+        if not role:
+            raise AwsError("NoCredentialProviders", "no valid providers in chain (the task has no execution role)")
+        self.check_assumable(role)
+        name = role.rpartition("/")[2]
+        found = self._iam.directory.role_by_arn(role)
+        principal = Principal(
+            account=scope.account,
+            arn=f"arn:aws:sts::{scope.account}:assumed-role/{name}/{task.id}",
+            kind="role",
+            user_id=f"{found.id if found else ''}:{task.id}",
+            name=name,
+        )
+        return await self._platform.call(principal, region, service, operation, params)

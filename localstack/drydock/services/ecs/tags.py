@@ -1,0 +1,57 @@
+"""Tags of ECS's resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drydock.errors import AwsError
+from drydock.request import Request
+from drydock.services.ecs import rules
+from drydock.services.ecs.tasks import TaskOperations
+from drydock.store import Collection, Scope
+
+Params = dict[str, Any]
+MOST_TAGS = 50
+
+
+class TagOperations(TaskOperations):
+    """TagResource, UntagResource, ListTagsForResource on clusters, task definitions and tasks."""
+
+    def _tagged(self, scope: Scope, arn: str) -> tuple[Collection[Any], str, Any]:
+        kind = arn.partition("/")[0].rpartition(":")[2]
+        collection: Collection[Any]
+        if kind == "cluster":
+            collection, name = self.clusters, rules.cluster_name(arn)
+        elif kind == "task-definition":
+            collection, name = self.definitions, rules.task_id(arn)
+        elif kind == "task":
+            collection, name = self.tasks, arn
+        else:
+            raise rules.invalid(f"Invalid resource ARN: {arn}")
+        found = collection.get(scope, name)
+        if found is None or found.arn != arn:
+            what = "cluster" if kind == "cluster" else "resource"
+            raise AwsError("ResourceNotFoundException", f"The specified {what} was not found.")
+        return collection, name, found
+
+    def tag_resource(self, request: Request, params: Params) -> dict[str, Any]:
+        """Tags of the same key are replaced."""
+        collection, name, found = self._tagged(request.scope, params["resourceArn"])
+        given = {tag["key"]: tag for tag in params["tags"] if "key" in tag}
+        tags = [tag for tag in found.tags if tag["key"] not in given] + list(given.values())
+        if len(tags) > MOST_TAGS:
+            raise rules.invalid(f"The maximum number of tags of a resource is {MOST_TAGS}.")
+        found.tags = tags
+        collection.put(request.scope, name, found)
+        return {}
+
+    def untag_resource(self, request: Request, params: Params) -> dict[str, Any]:
+        """Keys that are not there are no error."""
+        collection, name, found = self._tagged(request.scope, params["resourceArn"])
+        found.tags = [tag for tag in found.tags if tag["key"] not in params["tagKeys"]]
+        collection.put(request.scope, name, found)
+        return {}
+
+    def list_tags_for_resource(self, request: Request, params: Params) -> dict[str, Any]:
+        """All of them."""
+        return {"tags": self._tagged(request.scope, params["resourceArn"])[2].tags}

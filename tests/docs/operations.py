@@ -1,0 +1,47 @@
+"""Writes docs/operations.md from what the services have: ``python -m tests.docs.operations``."""
+
+from __future__ import annotations
+
+from botocore import xform_name
+
+from drydock.gateway.models import FROM_MOTO, LACKING, OWN, operation_names
+from drydock.services.ecs.api import Ecs
+from drydock.services.iam.api import Iam
+from drydock.services.logs.api import Logs
+from drydock.services.service import Service
+from drydock.services.sts.api import Sts
+from tests.emulator_process import ROOT
+
+PAGE = ROOT / "docs" / "operations.md"
+CLASSES: list[type[Service]] = [Ecs, Iam, Logs, Sts]
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [
+        "# Operations",
+        "",
+        "Written by `python -m tests.docs.operations`; a test fails when it is out of date. What is not listed is answered",
+        "with `501 NotImplemented`.",
+        "",
+    ]
+    for kind in sorted(CLASSES, key=lambda kind: kind.name):
+        names = sorted(name for name in operation_names(kind.name) if hasattr(kind, xform_name(name)))
+        lines += [f"## {kind.name} ({len(names)} of {len(operation_names(kind.name))})", "", ", ".join(names) + ".", ""]
+    lines += [
+        "## Supporting services",
+        "",
+        f"{', '.join(sorted(FROM_MOTO))}: the control planes of moto. An operation that moto lacks, or only pretends to do, is",
+        "answered with 501.",
+        "",
+        "## Recognised, not there yet",
+        "",
+        ", ".join(sorted(LACKING)) + ".",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    assert {kind.name for kind in CLASSES} == set(OWN)
+    PAGE.write_text(page())
