@@ -126,7 +126,9 @@ def begin(nn: str, target: str | None = None) -> Chapter:
     chosen = targets.choose(target)
     explain_connection_failures()
     if chosen.name not in told.targets:
-        raise LabError(f"Chapter {nn} does not run on {chosen.name}.", f"Set LAB_TARGET to {' or '.join(told.targets)}.")
+        raise LabError(
+            f"Chapter {nn} does not run on {chosen.name}.", f"Set LAB_TARGET to {' or '.join(told.targets)}."
+        )
     where = targets.describe(chosen)
     account = _confirmed_account(chosen)
     tag_with(nn)

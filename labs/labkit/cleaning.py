@@ -40,7 +40,9 @@ def cleanup(chapter: Chapter | None = None) -> None:
     show(rows)
     here.forget()
     if left:
-        raise LabError(f"Something is left: {', '.join(left)}.", "Run this cell again in a minute, or delete it by hand.")
+        raise LabError(
+            f"Something is left: {', '.join(left)}.", "Run this cell again in a minute, or delete it by hand."
+        )
 
 
 def _pages(service: str, operation: str, key: str, **params: Any) -> Iterator[Any]:
@@ -108,7 +110,10 @@ def _interfaces(here: Chapter) -> Found:
 
 def _log_groups(here: Chapter) -> Found:
     logs = client("logs")
-    names = [g["logGroupName"] for g in _pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=f"/{here.prefix}")]
+    names = [
+        g["logGroupName"]
+        for g in _pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=f"/{here.prefix}")
+    ]
     return [(name, lambda name=name: logs.delete_log_group(logGroupName=name)) for name in names]  # type: ignore[misc]
 
 

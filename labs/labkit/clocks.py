@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from labkit import target as targets
+from labkit.errors import LabError
 from labkit.sessions import session
 from labkit.target import Target
 
@@ -91,7 +92,10 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._over.wait(RENEW_EVERY):
-            self._take()
+            try:
+                self._take()
+            except LabError:  # the emulator is gone; the cell that waits meets that too, and says it
+                return
 
 
 @contextmanager

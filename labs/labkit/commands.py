@@ -41,7 +41,7 @@ def sh(command: str | Sequence[str], timeout: float = 300, cwd: str | Path | Non
 def _aws_environment() -> dict[str, str]:
     target = targets.current()
     if target.name == "aws":
-        return {}
+        return {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}  # ./lab up sets AWS_ENDPOINT_URL to the emulator's
     return {
         "AWS_ENDPOINT_URL": target.endpoint,
         "AWS_ACCESS_KEY_ID": target.access_key,

@@ -9,6 +9,8 @@ from labkit.audience import ipython
 
 Edge = tuple[str, str, str]
 """From, what the arrow says, to"""
+Box = tuple[float, float, float, float]
+"""x, y, width, height"""
 
 _CHAR, _LINE, _PAD, _GAP_X, _GAP_Y = 7.4, 17, 12, 120, 22
 
@@ -53,7 +55,9 @@ def columns(edges: Sequence[Edge]) -> list[list[str]]:
 
 def svg(edges: Sequence[Edge], title: str) -> str:
     """The picture. It depends on nothing but its arguments, so that it repeats."""
-    boxes, width, height = _place(columns(edges))
+    placed = columns(edges)
+    boxes, width, height = _place(placed)
+    levels = {name: number for number, level in enumerate(placed) for name in level}
     described = html.escape(text_twin(edges), quote=True)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
@@ -64,13 +68,7 @@ def svg(edges: Sequence[Edge], title: str) -> str:
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>',
     ]
     for a, verb, b in edges:
-        x1, y1 = boxes[a][0] + boxes[a][2], boxes[a][1] + boxes[a][3] / 2
-        x2, y2 = boxes[b][0], boxes[b][1] + boxes[b][3] / 2
-        parts.append(f'<path d="M{x1:.0f} {y1:.0f} L{x2 - 2:.0f} {y2:.0f}" stroke="#444" marker-end="url(#tip)"/>')
-        parts.append(
-            f'<text x="{(x1 + x2) / 2:.0f}" y="{(y1 + y2) / 2 - 5:.0f}" text-anchor="middle" fill="#333" '
-            f'font-size="11">{html.escape(verb)}</text>'
-        )
+        parts += _arrow(boxes[a], verb, boxes[b], farther=levels[b] > levels[a] + 1)
     for name, (x, y, w, h) in boxes.items():
         parts.append(
             f'<rect x="{x:.0f}" y="{y:.0f}" width="{w:.0f}" height="{h:.0f}" rx="6" fill="#eef4fb" stroke="#3b6ea5"/>'
@@ -84,9 +82,24 @@ def svg(edges: Sequence[Edge], title: str) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def _place(levels: list[list[str]]) -> tuple[dict[str, tuple[float, float, float, float]], float, float]:
+def _arrow(a: Box, verb: str, b: Box, farther: bool) -> list[str]:
+    """To the next column straight; farther, below the boxes between and up into the box from underneath."""
+    x1, y1 = a[0] + a[2], a[1] + a[3] / 2
+    x2, y2 = b[0] - 2, b[1] + b[3] / 2
+    line, middle = f"M{x1:.0f} {y1:.0f} L{x2:.0f} {y2:.0f}", ((x1 + x2) / 2, (y1 + y2) / 2 - 5)
+    if farther and y1 > b[1] + b[3]:
+        x2, y2 = b[0] + b[2] / 2, b[1] + b[3] + 2
+        line, middle = f"M{x1:.0f} {y1:.0f} Q{x2:.0f} {y1:.0f} {x2:.0f} {y2:.0f}", ((x1 + x2) / 2, y1 - 12)
+    return [
+        f'<path d="{line}" stroke="#444" fill="none" marker-end="url(#tip)"/>',
+        f'<text x="{middle[0]:.0f}" y="{middle[1]:.0f}" text-anchor="middle" fill="#333" font-size="11" '
+        f'stroke="#fff" stroke-width="4" paint-order="stroke">{html.escape(verb)}</text>',
+    ]
+
+
+def _place(levels: list[list[str]]) -> tuple[dict[str, Box], float, float]:
     """x, y, width and height of each box, and the size of the whole."""
-    boxes: dict[str, tuple[float, float, float, float]] = {}
+    boxes: dict[str, Box] = {}
     x, height = 10.0, 0.0
     for level in levels:
         wide = max(max(len(line) for line in name.split("\n")) for name in level) * _CHAR + 2 * _PAD

@@ -23,7 +23,9 @@ class EmulatorSession(LocalStackSession):  # type: ignore[misc]
 
     def __init__(self, target: Target) -> None:
         super().__init__(
-            aws_access_key_id=target.access_key, aws_secret_access_key="test", region_name=target.region  # noqa: S106
+            aws_access_key_id=target.access_key,
+            aws_secret_access_key="test",  # noqa: S106
+            region_name=target.region,
         )
         # localstack_client's own list lacks some of the course's services, and has fixed what the environment said once
         names: list[str] = boto3.session.Session().get_available_services()
@@ -40,7 +42,9 @@ class AwsSession(boto3.session.Session):  # type: ignore[misc]
     """boto3's own session."""
 
     def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
-        """A boto3 client."""
+        """A boto3 client. ``./lab up`` sets AWS_ENDPOINT_URL to the emulator's: it must not count here."""
+        really = Config(ignore_configured_endpoint_urls=True)
+        kwargs["config"] = really.merge(kwargs["config"]) if kwargs.get("config") else really
         return _tagging(super().client(service_name, *args, **kwargs))
 
 

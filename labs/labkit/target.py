@@ -54,7 +54,9 @@ class Target:
         except urllib.error.HTTPError as error:
             raise _refusal(error, url) from None
         except ValueError:
-            raise LabError(f"What answers at {self.endpoint} is not Drydock.", "Is LAB_TARGET set as you want?") from None
+            raise LabError(
+                f"What answers at {self.endpoint} is not Drydock.", "Is LAB_TARGET set as you want?"
+            ) from None
         except OSError:
             raise EmulatorDown(self.endpoint) from None
 

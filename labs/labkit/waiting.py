@@ -18,7 +18,7 @@ POLL_EVERY = {"drydock": 0.1, "localstack": 1.0, "aws": 3.0}
 
 
 def state_of(seen: Any) -> str:
-    """The state in what a describe call answered: a string, or the status member of a resource."""
+    """The state in what a describe call answered: a string, the status member of a resource, or a word for neither."""
     if isinstance(seen, dict):
         for key in STATUS_KEYS:
             value = seen.get(key)
@@ -26,7 +26,7 @@ def state_of(seen: Any) -> str:
                 value = value.get("Name")
             if value is not None:
                 return str(value)
-    return str(seen)
+    return seen if isinstance(seen, str) else "not there yet"
 
 
 def wait(

@@ -27,6 +27,8 @@ from drydock.errors import UserError
 from drydock.store import Collection, Scope, Store
 
 MAX_SPEED = 100_000.0
+LATEST = 32_503_680_000.0
+"""The year 3000: what is shown must stay a date"""
 LEAST_REAL_BUDGET = 2.0
 
 
@@ -78,21 +80,23 @@ class Clock:
         self._order = itertools.count()
         self._handle: asyncio.TimerHandle | None = None
         self._state = states.get(self._scope, "clock") or fresh
+        self._seen = self._state.real
         states.put(self._scope, "clock", self._state)
 
     def now(self) -> float:
         """Lab time in seconds since 1970."""
-        return lab_time(self._state, time.time())
+        real = self._real()
+        return lab_time(self._state, real)
 
     @property
     def speed(self) -> float:
         """Lab seconds in a real second, just now."""
-        return speed_at(self._state, time.time())
+        return speed_at(self._state, self._real())
 
     @property
     def leases(self) -> int:
         """How many leases are running."""
-        real = time.time()
+        real = self._real()
         return sum(lease.expires > real for lease in self._state.leases.values())
 
     async def sleep(self, seconds: float) -> None:
@@ -131,6 +135,9 @@ class Clock:
         if not 0 <= seconds <= 10 * 366 * 86400:
             raise UserError("A clock can only be moved forward, by ten years at most.", "Give a duration such as 15m.")
 
+        if self.now() + seconds > LATEST:
+            raise UserError("A clock cannot go beyond the year 3000.", "Begin afresh with './lab reset'.")
+
         def move() -> None:
             self._state.lab += seconds
 
@@ -138,7 +145,7 @@ class Clock:
 
     def lease(self, name: str, speed: float, real_seconds: float) -> None:
         """Run at ``speed`` until ``release(name)`` or for so many real seconds; taken again, it is renewed."""
-        expires = time.time() + min(max(real_seconds, 0.0), 3600.0)
+        expires = self._real() + min(max(real_seconds, 0.0), 3600.0)
         self._bend(lambda: self._state.leases.__setitem__(name, Lease(checked_speed(speed), expires)))
 
     def release(self, name: str) -> None:
@@ -147,12 +154,23 @@ class Clock:
 
     def restart(self, fresh: ClockState) -> None:
         """A new story (reset of the account): the one time that a clock may be put back."""
-        self._state = fresh
+        self._state, self._seen = fresh, fresh.real
         self._states.put(self._scope, "clock", fresh)
         self._arm()
 
-    def _bend(self, change: Callable[[], object]) -> None:
+    def _real(self) -> float:
+        """Real time. Where the system's clock was put back, ours goes on from what it showed."""
         real = time.time()
+        if real < self._seen:
+            self._state.lab, self._state.real = lab_time(self._state, self._seen), real
+            for lease in self._state.leases.values():
+                lease.expires -= self._seen - real
+            self._states.put(self._scope, "clock", self._state)
+        self._seen = real
+        return real
+
+    def _bend(self, change: Callable[[], object]) -> None:
+        real = self._real()
         self._state.lab, self._state.real = lab_time(self._state, real), real
         self._state.leases = {k: v for k, v in self._state.leases.items() if v.expires > real}
         change()
@@ -166,7 +184,7 @@ class Clock:
             self._handle = None
         if not self._timers:
             return
-        real = time.time()
+        real = self._real()
         delay = (self._timers[0][0] - lab_time(self._state, real)) / speed_at(self._state, real)
         bend = next_bend(self._state, real)
         if bend is not None:

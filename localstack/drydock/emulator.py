@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -221,12 +221,12 @@ class Emulator:
 
     async def _listen_inside(self) -> None:
         """Containers reach us at an address of their own network, where the tier has one."""
-        inside = await self.runtime.listen(INSIDE_ADDRESS, self.port)
-        if inside is not None:
-            await self._server.listen(inside)
-            self.endpoint_inside = f"http://{INSIDE_ADDRESS}:{self.port}"
-        else:
-            self.endpoint_inside = f"http://127.0.0.1:{self.port}"
+
+        async def serve(network: str, listener: socket.socket) -> Callable[[], None]:
+            return (await self._server.listen(listener)).close
+
+        inside = await self.runtime.listen(INSIDE_ADDRESS, self.port, serve)
+        self.endpoint_inside = f"http://{INSIDE_ADDRESS if inside else '127.0.0.1'}:{self.port}"
         self.ecs.controller.endpoint_inside = self.endpoint_inside
 
     def _runtime_lost(self, reason: str) -> None:

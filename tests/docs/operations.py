@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from botocore import xform_name
-
 from drydock.gateway.models import FROM_MOTO, LACKING, OWN, operation_names
 from drydock.services.ecs.api import Ecs
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
 from drydock.services.service import Service
 from drydock.services.sts.api import Sts
+
 from tests.emulator_process import ROOT
 
 PAGE = ROOT / "docs" / "operations.md"

@@ -7,6 +7,7 @@ import re
 
 from drydock.cli.main import parser
 from drydock.gateway.models import OWN
+
 from tests.docs.operations import CLASSES, PAGE, page
 from tests.emulator_process import ROOT
 

@@ -17,12 +17,12 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
-
 from drydock.errors import AwsError
 from drydock.gateway.detect import detect
 from drydock.gateway.models import SERVICES
 from drydock.gateway.protocol import codec
 from drydock.gateway.wire import WireRequest
+
 from tests.gateway.made import Maker, difference, settled
 
 ROUNDS = 2

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.moto_backend.backend import MotoBackend, MotoRequest
-from moto_estate import ACCOUNT, NOW, OTHER_ACCOUNT, REGION, caller, opened
+
+from tests.moto.moto_estate import ACCOUNT, NOW, OTHER_ACCOUNT, REGION, caller, opened
 
 
 def test_moto_is_not_imported_by_the_emulator_and_botocore_only_late() -> None:
@@ -54,7 +55,11 @@ def test_what_moto_lacks_is_a_501_and_what_it_breaks_a_500(tmp_path: Path, caplo
                 ("lambda", "GetAccountSettings", {}),
                 ("redshift", "CreateHsmConfiguration", {}),
                 ("lambda", "Invoke", {"FunctionName": "f"}),
-                ("s3", "PutBucketAnalyticsConfiguration", {"Bucket": "bucket", "Id": "i", "AnalyticsConfiguration": {}}),
+                (
+                    "s3",
+                    "PutBucketAnalyticsConfiguration",
+                    {"Bucket": "bucket", "Id": "i", "AnalyticsConfiguration": {}},
+                ),
             ):
                 with pytest.raises(NotImplementedByDrydock) as refused:
                     await call(service, operation, **params)
@@ -163,6 +168,11 @@ def test_addresses_are_unique_and_inside_the_subnet_whoever_takes_them(tmp_path:
             await call("ec2", "DeleteNetworkInterface", NetworkInterfaceId=gone)
             again = await call("ec2", "CreateNetworkInterface", SubnetId=subnet)
             assert again["NetworkInterface"]["PrivateIpAddress"] == "10.1.4.15"  # not the one just freed
+            small = (await call("ec2", "CreateSubnet", VpcId=vpc, CidrBlock="10.1.5.0/28"))["Subnet"]["SubnetId"]
+            for _ in range(3):  # 11 addresses, so the third five need those of the first
+                run = await call("ec2", "RunInstances", ImageId="ami-12c6146b", MinCount=5, MaxCount=5, SubnetId=small)
+                ids = [instance["InstanceId"] for instance in run["Instances"]]
+                await call("ec2", "TerminateInstances", InstanceIds=ids)
             for address, code in (("10.1.4.6", "InvalidIPAddress.InUse"), ("10.2.0.1", "InvalidParameterValue")):
                 with pytest.raises(AwsError) as error:
                     await call("ec2", "CreateNetworkInterface", SubnetId=subnet, PrivateIpAddress=address)
@@ -188,6 +198,10 @@ def test_an_instance_without_a_subnet_is_in_the_default_one(tmp_path: Path) -> N
             prefix = subnets[0]["CidrBlock"].rsplit(".", 2)[0]
             assert instance["PrivateIpAddress"].startswith(prefix + ".")
             assert await addresses(call) == [instance["PrivateIpAddress"]]
+            await call("ec2", "TerminateInstances", InstanceIds=[instance["InstanceId"]])
+            assert await addresses(call) == []
+            again = await call("ec2", "TerminateInstances", InstanceIds=[instance["InstanceId"]])
+            assert again["TerminatingInstances"][0]["PreviousState"]["Name"] == "terminated"
 
     asyncio.run(story())
 
@@ -277,16 +291,23 @@ def test_s3_by_host_name_and_in_chunks(tmp_path: Path) -> None:
 
             async def s3(operation: str, method: str, host: str, path: str, body: bytes = b"", **headers: str) -> bytes:
                 named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-                request = MotoRequest(method, f"http://{host}{path}", named, body, ACCOUNT, REGION, "s3", operation, NOW)
+                request = MotoRequest(
+                    method, f"http://{host}{path}", named, body, ACCOUNT, REGION, "s3", operation, NOW
+                )
                 response = await backend.send(request)
                 assert response.status == 200, response.body
                 return response.body
 
             host = "bucket.s3.us-east-1.amazonaws.com"
-            await s3("PutObject", "PUT", host, "/dir/a%20b%2Fc.txt?x-id=PutObject", b"by host", content_type="text/plain")
+            await s3(
+                "PutObject", "PUT", host, "/dir/a%20b%2Fc.txt?x-id=PutObject", b"by host", content_type="text/plain"
+            )
             assert await s3("GetObject", "GET", host, "/dir/a%20b%2Fc.txt") == b"by host"
             assert await s3("GetObject", "GET", "s3.us-east-1.amazonaws.com", "/bucket/dir/a%20b%2Fc.txt") == b"by host"
             assert b"<Key>dir/a b/c.txt</Key>" in await s3("ListObjectsV2", "GET", host, "/?list-type=2")
+            local = "s3.localhost.localstack.cloud:4566"
+            assert await s3("GetObject", "GET", local, "/bucket/dir/a%20b%2Fc.txt") == b"by host"
+            assert await s3("GetObject", "GET", "bucket." + local, "/dir/a%20b%2Fc.txt") == b"by host"
             chunks = b"5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
             await s3("PutObject", "PUT", host, "/chunked", chunks, content_encoding="aws-chunked",
                      x_amz_content_sha256="STREAMING-UNSIGNED-PAYLOAD-TRAILER", x_amz_decoded_content_length="11",

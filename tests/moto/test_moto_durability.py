@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from drydock.errors import AwsError, UserError
 from drydock.moto_backend.backend import MotoBackend
-from moto_estate import ACCOUNT, LARGE, NOW, OTHER_ACCOUNT, OTHER_REGION, REGION, build, caller, look, opened
+
+from tests.moto.moto_estate import ACCOUNT, LARGE, NOW, OTHER_ACCOUNT, OTHER_REGION, REGION, build, caller, look, opened
 
 
 async def kill(backend: MotoBackend) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
-from drydock.moto_backend.rules import is_mutating, next_address, refusal, snapshot_due
+from drydock.moto_backend.rules import host_for_moto, is_mutating, next_address, refusal, snapshot_due
 
 SERVICES = ["ec2", "autoscaling", "s3", "kms", "ssm", "secretsmanager", "sqs", "sns", "redshift", "lambda"]
 CHANGES = (
@@ -66,6 +66,22 @@ def test_addresses_skip_the_five_that_aws_reserves() -> None:
         given.append(address)
     assert given == [f"10.0.0.{n}" for n in range(20, 31)]
     assert next_address("10.0.0.16/28", [a for a in given if a != "10.0.0.25"]) == "10.0.0.25"
+
+
+@pytest.mark.parametrize(
+    ("host", "seen"),
+    [
+        ("s3.localhost.localstack.cloud:4566", "localhost.localstack.cloud:4566"),
+        ("s3.eu-central-1.localhost:4566", "localhost:4566"),
+        ("bucket.s3.localhost:4566", "bucket.s3.localhost:4566"),
+        ("s3.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"),
+        ("s3.example:4566", "s3.example:4566"),
+        ("127.0.0.1:4566", "127.0.0.1:4566"),
+    ],
+)
+def test_a_local_s3_host_names_no_bucket(host: str, seen: str) -> None:
+    assert host_for_moto("s3", host) == seen
+    assert host_for_moto("sqs", host) == host
 
 
 def test_addresses_go_round() -> None:

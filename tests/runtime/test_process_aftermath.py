@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import need_namespaces, running, sh, start
 from drydock.errors import UserError
-from drydock.runtime.interface import Exit
+from drydock.runtime.interface import Exit, RuntimeFailure, SandboxSpec
 from drydock.runtime.process.cgroups import own_folders
 from drydock.runtime.process.driver import ProcessRuntime
 from drydock.runtime.process.kernel import mount, unmount
+
+from tests.runtime.conftest import ADDRESS, need_namespaces, running, sh, start
 
 SCENARIO = str(Path(__file__).with_name("scenario.py"))
 SOURCES = str(Path(__file__).parents[2] / "localstack")
@@ -57,9 +58,12 @@ def state_of(pid: int) -> str:
         return "Z"
 
 
-def cgroups() -> set[str]:
+def cgroups(runs: list[str]) -> set[str]:
+    """Of the runs with these folder names."""
     folders = own_folders(Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text())
-    return {str(path) for folder in set(folders.values()) for path in Path(folder).glob("drydock-run-*")}
+    return {
+        str(path) for folder in set(folders.values()) for run in runs for path in Path(folder).glob(f"drydock-{run}")
+    }
 
 
 def mounts(state: Path) -> list[str]:
@@ -83,8 +87,11 @@ def wait_until_gone(pids: list[int], seconds: float) -> None:
 @pytest.mark.parametrize("others", ["nobody else", "helper as well"])
 def test_nothing_is_left_after_kill_9(tmp_path: Path, tier: str, others: str) -> None:
     """The emulator alone: its helper cleans up. Both: the next start does."""
-    state, before = tmp_path / "state", cgroups()
+    state = tmp_path / "state"
     emulator, said = started(state, tier)
+    runs = os.listdir(state)
+    if os.getuid() == 0 and tier == "namespaces":
+        assert cgroups(runs), "this test should see what it is about"
     everybody = below(emulator.pid)
     assert len(everybody) >= 5, everybody
     if others == "helper as well":
@@ -98,7 +105,7 @@ def test_nothing_is_left_after_kill_9(tmp_path: Path, tier: str, others: str) ->
     wait_until_gone(everybody, 1.0)
     if others == "nobody else":
         assert os.listdir(state) == []
-        assert cgroups() == before
+        assert cgroups(runs) == set()
 
     async def next_start() -> None:
         async with running(state, tier):
@@ -106,7 +113,7 @@ def test_nothing_is_left_after_kill_9(tmp_path: Path, tier: str, others: str) ->
 
     asyncio.run(next_start())
     assert os.listdir(state) == []
-    assert cgroups() == before
+    assert cgroups(runs) == set()
     assert mounts(tmp_path) == []
 
 
@@ -142,6 +149,30 @@ def test_two_emulators_share_a_state_folder(tmp_path: Path, tier: str) -> None:
             assert (await first.usage())["a"].processes == 1
             b = await start(first, "b", sh("true"), memory=64 << 20)
             assert await b.end() == Exit(0)
+
+    asyncio.run(go())
+
+
+def test_the_helpers_own_end_is_told(tmp_path: Path, tier: str) -> None:
+    async def go() -> None:
+        runtime = ProcessRuntime(tmp_path / "state", tier)
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        await runtime.start(lost.set_result)
+        await runtime.create_sandbox(SandboxSpec("box", "box", (ADDRESS,)))
+        a = await start(runtime, "a", ("sleep", "300"), memory=64 << 20)
+        runs = os.listdir(tmp_path / "state")
+        assert runtime.info.pid is not None
+        os.kill(runtime.info.pid, signal.SIGKILL)
+        assert "helper" in await asyncio.wait_for(lost, 5)
+        assert (await a.end()).code == 137
+        async with asyncio.timeout(1):
+            while os.path.exists(f"/proc/{a.pid}"):
+                await asyncio.sleep(0)
+        with pytest.raises(RuntimeFailure):
+            await start(runtime, "b", sh("true"))
+        await runtime.close()
+        assert os.listdir(tmp_path / "state") == []
+        assert cgroups(runs) == set()
 
     asyncio.run(go())
 

@@ -76,14 +76,14 @@ def account_of(nn: str) -> str:
 
 
 @contextmanager
-def running(root: Path, account: str, keep_log: Path | None = None) -> Iterator[Emulator]:
+def running(root: Path, account: str, keep_log: Path | None = None, tier: str = "namespaces") -> Iterator[Emulator]:
     """Start one on a state folder of its own, and end it. ``keep_log``: where its log is copied. Raises EmulatorFailed."""
     folder = Path(tempfile.mkdtemp(prefix="drydock-notebooks-"))
     state, said = folder / "state", folder / "said"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "localstack"), str(root / "labs")])}
     command = [
         sys.executable, "-m", "drydock", "serve", "--port", "0", "--state", str(state), "--seed", SEED,
-        "--epoch", EPOCH, "--account", account, "--runtime-tier", "namespaces",
+        "--epoch", EPOCH, "--account", account, "--runtime-tier", tier,
     ]  # fmt: skip
     with said.open("wb") as output:
         child = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -26,17 +24,15 @@ def execute(notebook: NotebookNode, emulator: Emulator, account: str | None = No
     """Run every cell from the first to the last, in a fresh kernel. Raises ExecutionFailed."""
     folder = emulator.state / "notebook"
     folder.mkdir(parents=True, exist_ok=True)
-    kernel = AsyncKernelManager(kernel_name="python3")
     client = NotebookClient(
-        notebook, km=kernel, timeout=CELL_TAKES, startup_timeout=60, record_timing=False, allow_errors=False,
-        coalesce_streams=True, resources={"metadata": {"path": str(folder)}},
+        notebook, kernel_name="python3", timeout=CELL_TAKES, startup_timeout=60, record_timing=False,
+        allow_errors=False, coalesce_streams=True, extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        resources={"metadata": {"path": str(folder)}},
     )  # fmt: skip
     try:
         client.execute(env=emulator.environment(account), cwd=str(folder))
     except CellExecutionError as error:
         raise ExecutionFailed(f"{error.ename}: {error.evalue}\n{error.traceback}") from error
-    finally:
-        os.environ.pop("JPY_PARENT_PID", None)
     normalise(notebook)
     return notebook
 

@@ -2,8 +2,8 @@
 
 A cell may be named in its marker (``# %% id="first-task" tags=["exercise"]``); else its id is a hash of the chapter and
 its text, so that it stays the same as long as the text does. Between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` the
-learner's copy has a stub, which sets every name that the solution assigns to None: then the cells below run, and the
-check says "not attempted yet".
+learner's copy has a stub, which sets to None what the solution assigns and a later line reads: then the cells below run,
+and the check says "not attempted yet".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jupytext
+import jupytext  # type: ignore[import-untyped]
 import nbformat
 from nbformat import NotebookNode
 
@@ -83,7 +83,9 @@ def read(folder: Path) -> Source:
         tags = set(cell.metadata.get("tags", []))
         where = f"{source.slug}, cell {identifier!r}"
         if unknown := tags - TAGS:
-            raise SourceError(f"{where}: unknown tags {', '.join(sorted(unknown))}; there are {', '.join(sorted(TAGS))}.")
+            raise SourceError(
+                f"{where}: unknown tags {', '.join(sorted(unknown))}; there are {', '.join(sorted(TAGS))}."
+            )
         if identifier in seen or not _ID.fullmatch(identifier):
             raise SourceError(f"{where}: the id is there twice, or is none that Jupyter takes.")
         seen.add(identifier)
@@ -109,11 +111,12 @@ def _ids(source: Source) -> Iterator[str]:
 def notebook(source: Source, solved: bool) -> NotebookNode:
     """The learner's notebook or the solved one, not executed yet."""
     cells = []
-    for cell, identifier in zip(source.cells, _ids(source), strict=True):
+    for number, (cell, identifier) in enumerate(zip(source.cells, _ids(source), strict=True)):
         tags = list(cell.metadata.get("tags", []))
         if "measured" in tags:
             tags.append(NBVAL_IGNORE)
-        text = without_markers(cell.source) if solved else stubbed(cell.source)
+        later = "\n".join(other.source for other in source.cells[number + 1 :] if other.cell_type == "code")
+        text = without_markers(cell.source) if solved else stubbed(cell.source, later)
         make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
         metadata: dict[str, Any] = {"tags": tags} if tags else {}
         cells.append(make(text, id=identifier, metadata=metadata))  # type: ignore[no-untyped-call]
@@ -133,15 +136,17 @@ def without_markers(text: str) -> str:
     return "\n".join(line for line in text.split("\n") if line.strip() not in (BEGIN, END))
 
 
-def stubbed(text: str) -> str:
-    """The learner's copy of a cell."""
+def stubbed(text: str, later: str) -> str:
+    """The learner's copy of a cell; ``later`` is the code of the cells below it."""
+    rest = without_markers(text.rpartition(END)[2] + "\n" + later)
     kept: list[str] = []
     solution: list[str] | None = None
     for line in text.split("\n"):
         if line.strip() == BEGIN:
             solution = []
         elif line.strip() == END:
-            kept += [STUB, *(f"{name} = None" for name in _assigned("\n".join(solution or [])))]
+            names = [name for name in _assigned("\n".join(solution or [])) if re.search(rf"\b{name}\b", rest)]
+            kept += [STUB, *(f"{name} = None  # your answer instead of None" for name in names)]
             solution = None
         elif solution is not None:
             solution.append(line)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 import logging
 import logging.handlers
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,9 +39,21 @@ def run(arguments: argparse.Namespace) -> int:
         instant=arguments.instant,
         allow_hosts=arguments.allow_host,
     )
-    runner = _new_runner()
-    with runner:
-        return runner.run(_serve(config, arguments.verbose))
+    try:
+        with _new_runner() as runner:
+            return runner.run(_serve(config, arguments.verbose))
+    except (OSError, sqlite3.OperationalError) as error:
+        if not _disk_is_full(error):
+            raise
+        raise UserError(
+            f"There is no space left for the state folder {state}.", "Free some, or choose another folder with --state."
+        ) from error
+
+
+def _disk_is_full(error: OSError | sqlite3.OperationalError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 def _new_runner() -> asyncio.Runner:
@@ -59,7 +73,7 @@ async def _serve(config: Config, verbose: bool) -> int:
     _log_to(config.state, verbose)
     started = False
     try:
-        await emulator.start()
+        await _start(emulator)
         started = True
         url = _write_endpoint(emulator)
         print(f"drydock serves on {url} (containers: {emulator.runtime_info.reason})", flush=True)
@@ -70,6 +84,20 @@ async def _serve(config: Config, verbose: bool) -> int:
         if not started:
             logging.getLogger(__name__).info("could not start")
     return 0
+
+
+async def _start(emulator: Emulator) -> None:
+    """Raises UserError; for what nobody has foreseen, the log has the story."""
+    try:
+        await emulator.start()
+    except (UserError, OSError, sqlite3.OperationalError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        logging.getLogger(__name__).info("could not start", exc_info=error)
+        raise UserError(
+            f"The emulator could not start: {type(error).__name__}: {error}.",
+            f"{emulator.config.state / LOG_FILE} has the details; './lab doctor' may know more.",
+        ) from error
 
 
 def _write_endpoint(emulator: Emulator) -> str:

@@ -168,7 +168,7 @@ def _clock(clock: Clock) -> dict[str, Any]:
 
 
 def _account(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{12}", value):
+    if not isinstance(value, str) or not re.fullmatch("[0-9]{12}", value):
         raise UserError(f"{value!r} is not an account id.", "Give twelve digits.")
     return value
 

@@ -57,12 +57,15 @@ def detect(request: WireRequest) -> Detected:
     if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
         path = _CBOR_PATH.search(request.path)
         prefix_service = TARGET_PREFIXES.get(path[1]) if path else None
-        return found(prefix_service or service, path[2] if path else None, "smithy-rpc-v2-cbor")
+        return found(prefix_service or service, path[2] if path and prefix_service else None, "smithy-rpc-v2-cbor")
     if "x-www-form-urlencoded" in request.headers.get("content-type", "") or "Action" in request.arguments:
         action = request.form.get("Action")
         if action is not None:
             service = service or API_VERSIONS.get(request.form.get("Version", ""))
-            return found(service, action, "ec2" if service == "ec2" else "query")
+            if service in (None, *API_VERSIONS.values()):
+                return found(service, action, "ec2" if service == "ec2" else "query")
+            if not service_model(service).metadata["protocol"].startswith("rest"):
+                return found(service, None, "json")  # it does not speak the query protocol
     return _detect_rest(request, service or ("s3" if _looks_like_s3(request) else None), found)
 
 

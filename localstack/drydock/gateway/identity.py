@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from drydock.errors import AwsError
 from drydock.gateway.detect import Detected
+from drydock.gateway.models import SIGNING_NAMES
 from drydock.gateway.wire import WireRequest
 from drydock.request import Principal
 from drydock.services.iam.model import Credential
@@ -56,28 +57,23 @@ class Identity:
         """The caller. Raises AwsError if there is none, the key is unknown or the signature is not its owner's."""
         key = detected.access_key
         if not key:
-            raise _error(detected, "MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+            raise _refused("missing", detected)
         if not _AWS_KEY.fullmatch(key):
-            account = key if re.fullmatch(r"\d{12}", key) else self._default_account
+            account = key if re.fullmatch("[0-9]{12}", key) else self._default_account
             return Principal.root(account, key)
         credential = self._find(key)
         if credential is None or not credential.active:
-            raise _unknown_key(detected)
+            raise _refused("key", detected)
         signature = _read_signature(request, detected)
-        if credential.session_token != signature.token:
-            raise _unknown_key(detected)
+        if not hmac.compare_digest(credential.session_token.encode(), signature.token.encode()):
+            raise _refused("token", detected)
         if credential.expires is not None and credential.expires <= time.time():
-            code = "ExpiredTokenException" if detected.protocol == "json" else "ExpiredToken"
-            status = 400 if detected.protocol == "json" else 403
-            raise _error(detected, code, "The security token included in the request is expired", status)
+            raise _refused("expired", detected)
         _check_time(signature, detected)
+        _check_what_is_signed(signature, request, detected)
         expected = sign(request, signature.scope, signature.signed_headers, signature.when, credential.secret)
-        if not hmac.compare_digest(expected, signature.signature):
-            raise _mismatch(
-                detected,
-                "The request signature we calculated does not match the signature you provided. Check your AWS Secret"
-                " Access Key and signing method. Consult the service documentation for details.",
-            )
+        if not hmac.compare_digest(expected.encode(), signature.signature.encode()):
+            raise _refused("mismatch", detected)
         return credential.principal
 
 
@@ -130,6 +126,8 @@ def _payload_hash(request: WireRequest, service: str) -> str:
         return claimed  # unsigned or signed in chunks
     actual = hashlib.sha256(request.body).hexdigest()
     if claimed is not None and claimed != actual:
+        if service != "s3":
+            return actual  # the signature will not match
         raise AwsError(
             "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed."
         )
@@ -147,57 +145,124 @@ def _read_signature(request: WireRequest, detected: Detected) -> _Signature:
     else:
         match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
         if not match:
-            raise _incomplete(detected)
+            raise _refused("incomplete", detected)
         credential, headers, signature = match.groups()
         when, lifetime, presigned = request.headers.get("x-amz-date", ""), "0", False
         token = request.headers.get("x-amz-security-token", "")
     scope = credential.partition("/")[2]
-    if scope.count("/") != 3 or not re.fullmatch(r"\d{8}T\d{6}Z", when) or not lifetime.isdigit():
-        raise _incomplete(detected)
+    if (
+        scope.count("/") != 3
+        or not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", when)
+        or not re.fullmatch("[0-9]{1,9}", lifetime)
+    ):
+        raise _refused("incomplete", detected)
     signed = tuple(headers.lower().split(";"))
     return _Signature(scope, signed, signature, when, min(int(lifetime), 604800), token, presigned)
+
+
+def _check_what_is_signed(signature: _Signature, request: WireRequest, detected: Detected) -> None:
+    """What the signature leaves out, somebody on the way could have changed."""
+    date, _, service, _ = signature.scope.split("/")
+    if date != signature.when[:8]:
+        raise _refused(
+            "mismatch",
+            detected,
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP:"
+            f" '{date}' != '{signature.when[:8]}', from '{signature.when}'.",
+        )
+    if SIGNING_NAMES.get(service, service) != detected.service:
+        raise _refused("mismatch", detected, f"Credential should be scoped to correct service: '{detected.service}'. ")
+    if "host" not in signature.signed_headers:
+        message = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+        raise _refused("mismatch", detected, message)
+    if detected.service == "s3":
+        if any(name.startswith("x-amz-") and name not in signature.signed_headers for name in request.headers):
+            raise AwsError(
+                "AccessDenied", "There were headers present in the request which were not signed", status=403
+            )
+    elif "x-amz-target" in request.headers and "x-amz-target" not in signature.signed_headers:
+        message = "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization."
+        raise _refused("mismatch", detected, message)
 
 
 def _check_time(signature: _Signature, detected: Detected) -> None:
     try:
         signed_at = datetime.strptime(signature.when, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise _incomplete(detected) from None
+        raise _refused("incomplete", detected) from None
     now = time.time()
     shown = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     latest = signed_at + (signature.lifetime if signature.presigned else _ALLOWED_SKEW)
     if now > latest:
         edge = datetime.fromtimestamp(now - _ALLOWED_SKEW, UTC).strftime("%Y%m%dT%H%M%SZ")
-        raise _mismatch(detected, f"Signature expired: {signature.when} is now earlier than {edge} ({shown} - 15 min.)")
+        told = f"Signature expired: {signature.when} is now earlier than {edge} ({shown} - 15 min.)"
+        raise _refused("late link" if signature.presigned else "late", detected, told)
     if signed_at > now + _ALLOWED_SKEW:
         edge = datetime.fromtimestamp(now + _ALLOWED_SKEW, UTC).strftime("%Y%m%dT%H%M%SZ")
-        raise _mismatch(
-            detected, f"Signature not yet current: {signature.when} is still later than {edge} ({shown} + 15 min.)"
-        )
+        told = f"Signature not yet current: {signature.when} is still later than {edge} ({shown} + 15 min.)"
+        raise _refused("late", detected, told)
 
 
-def _error(detected: Detected, code: str, message: str, status: int) -> AwsError:
-    return AwsError(code, message, status)
+_INVALID = "The security token included in the request is invalid."
+_WRONG = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and"
+    " signing method. Consult the service documentation for details."
+)
+_MALFORMED = "Authorization header does not conform to Signature Version 4."
+_NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
+_SKEWED = "The difference between the request time and the current time is too large."
+_REFUSALS: dict[str, dict[str, tuple[str, int, str]]] = {
+    "json": {
+        "missing": ("MissingAuthenticationTokenException", 400, "Missing Authentication Token"),
+        "key": ("UnrecognizedClientException", 400, _INVALID),
+        "token": ("UnrecognizedClientException", 400, _INVALID),
+        "expired": ("ExpiredTokenException", 400, "The security token included in the request is expired"),
+        "mismatch": ("InvalidSignatureException", 400, _WRONG),
+        "incomplete": ("IncompleteSignatureException", 400, _MALFORMED),
+    },
+    "query": {
+        "missing": ("MissingAuthenticationToken", 403, "Request is missing Authentication Token"),
+        "key": ("InvalidClientTokenId", 403, _INVALID),
+        "token": ("InvalidClientTokenId", 403, _INVALID),
+        "expired": ("ExpiredToken", 403, "The security token included in the request is expired"),
+        "mismatch": ("SignatureDoesNotMatch", 403, _WRONG),
+        "incomplete": ("IncompleteSignature", 400, _MALFORMED),
+    },
+    "ec2": {
+        "missing": ("MissingParameter", 400, "The request must contain the parameter AWSAccessKeyId"),
+        "key": ("AuthFailure", 401, _NOT_VALIDATED),
+        "token": ("AuthFailure", 401, _NOT_VALIDATED),
+        "expired": ("RequestExpired", 400, "Request has expired."),
+        "mismatch": ("AuthFailure", 401, _NOT_VALIDATED),
+        "late": ("RequestExpired", 400, "Request has expired."),
+        "late link": ("RequestExpired", 400, "Request has expired."),
+        "incomplete": ("AuthFailure", 401, _NOT_VALIDATED),
+    },
+    "s3": {
+        "missing": ("AccessDenied", 403, "Access Denied"),
+        "key": ("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."),
+        "token": ("InvalidToken", 400, "The provided token is malformed or otherwise invalid."),
+        "expired": ("ExpiredToken", 400, "The provided token has expired."),
+        "mismatch": (
+            "SignatureDoesNotMatch",
+            403,
+            "The request signature we calculated does not match the signature you provided. Check your key and signing"
+            " method.",
+        ),
+        "late": ("RequestTimeTooSkewed", 403, _SKEWED),
+        "late link": ("AccessDenied", 403, "Request has expired"),
+        "incomplete": ("AuthorizationHeaderMalformed", 400, "The authorization header is malformed."),
+    },
+}
+"""Code, status and message of what is wrong, by the family of the service"""
 
 
-def _unknown_key(detected: Detected) -> AwsError:
-    if detected.service == "s3":
-        return AwsError(
-            "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", status=403
-        )
-    if detected.protocol == "ec2":
-        return AwsError("AuthFailure", "AWS was not able to validate the provided access credentials", status=401)
-    code, status = (
-        ("UnrecognizedClientException", 400) if detected.protocol == "json" else ("InvalidClientTokenId", 403)
-    )
-    return AwsError(code, "The security token included in the request is invalid.", status=status)
-
-
-def _mismatch(detected: Detected, message: str) -> AwsError:
-    code, status = ("InvalidSignatureException", 400) if detected.protocol == "json" else ("SignatureDoesNotMatch", 403)
-    return AwsError(code, message, status=status)
-
-
-def _incomplete(detected: Detected) -> AwsError:
-    code = "IncompleteSignatureException" if detected.protocol == "json" else "IncompleteSignature"
-    return AwsError(code, "Authorization header does not conform to Signature Version 4.", status=400)
+def _refused(wrong: str, detected: Detected, message: str = "") -> AwsError:
+    """``message`` is for the families that tell more than that it is wrong."""
+    family = detected.protocol if detected.protocol in ("query", "ec2") else "json"
+    table = _REFUSALS["s3" if detected.service == "s3" else family]
+    code, status, usual = table.get(wrong) or table["mismatch"]  # most tell of a late request in the same words
+    terse = detected.service == "s3" or family == "ec2"
+    if detected.protocol == "rest-json":
+        status = 403
+    return AwsError(code, usual if terse or not message else message, status=status)

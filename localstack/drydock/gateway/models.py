@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import re
 
-from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel
+from botocore.model import OperationModel
 
+from drydock import botocore_models
+
+service_model = botocore_models.service_model
 OWN = ("ecs", "iam", "sts", "logs")
 """Services of ours, whole"""
 FROM_MOTO = (
@@ -60,14 +62,6 @@ API_VERSIONS = {
     "2010-08-01": "cloudwatch",
 }
 """``Version`` of the query protocol, for requests that are not signed (tested against the models)"""
-
-_loader = Loader()
-
-
-@functools.cache
-def service_model(service: str) -> ServiceModel:
-    """The newest model of a service that botocore ships."""
-    return ServiceModel(_loader.load_service_model(service, "service-2"), service)
 
 
 @functools.cache

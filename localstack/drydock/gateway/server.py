@@ -106,18 +106,18 @@ class Server:
         self._state = ServerState()
         self._servers: list[asyncio.Server] = []
 
-    async def listen(self, sock: socket.socket) -> None:
-        """Begin to serve on a bound socket."""
+    async def listen(self, sock: socket.socket) -> asyncio.Server:
+        """Begin to serve on a bound socket, until the answer or all of us is closed."""
         loop = asyncio.get_running_loop()
-        self._servers.append(
-            await loop.create_server(
-                lambda: self._config.http_protocol_class(
-                    config=self._config, server_state=self._state, app_state={}, _loop=loop
-                ),
-                sock=sock,
-                backlog=1024,
-            )
+        server = await loop.create_server(
+            lambda: self._config.http_protocol_class(
+                config=self._config, server_state=self._state, app_state={}, _loop=loop
+            ),
+            sock=sock,
+            backlog=1024,
         )
+        self._servers = [other for other in self._servers if other.is_serving()] + [server]
+        return server
 
     async def close(self) -> None:
         """Stop listening, let the requests under way end within a second, then cut them off."""

@@ -6,6 +6,7 @@ instances without a subnet, NAT gateways and endpoints get one from anywhere in 
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 from typing import Any
 
@@ -21,6 +22,8 @@ def adapt() -> None:
     backend = elastic_network_interfaces.NetworkInterfaceBackend
     _adapt_create(backend)
     _adapt_assign(backend)
+    _adapt_launch(instances.Instance)
+    _adapt_terminate(instances.Instance)
     for module in (instances, nat_gateways, vpcs):
         module.random_private_ip = lambda: ""  # the interface chooses, which knows its subnet
     initialise = nat_gateways.NatGateway.__init__
@@ -30,6 +33,37 @@ def adapt() -> None:
         gateway.private_ip = gateway._eni.private_ip_address
 
     nat_gateways.NatGateway.__init__ = __init__
+
+
+def _adapt_launch(instance: Any) -> None:
+    """Interfaces made with an instance go with it unless asked otherwise, as on AWS; moto's would keep their address."""
+    prepare = instance.prep_nics
+
+    def prep_nics(made: Any, nic_spec: list[dict[str, Any]], *rest: Any, **named: Any) -> None:
+        specified = nic_spec or [{"DeviceIndex": 0}]
+        for interface in specified:
+            if not interface.get("NetworkInterfaceId") and interface.get("DeleteOnTermination") is None:
+                interface["DeleteOnTermination"] = True
+        prepare(made, specified, *rest, **named)
+
+    instance.prep_nics = prep_nics
+
+
+def _adapt_terminate(instance: Any) -> None:
+    """Termination gives the address back (moto: whenever the object is collected) and may be asked for twice."""
+    terminate = instance.terminate
+
+    def release_and_terminate(gone: Any) -> Any:
+        if gone._state.name == "terminated":
+            return copy.copy(gone._state)
+        subnet = gone.ec2_backend.get_subnet(gone.subnet_id)
+        previous = terminate(gone)
+        for address in gone._private_ips:
+            subnet._subnet_ips.pop(address, None)
+        return previous
+
+    instance.terminate = release_and_terminate
+    instance.__del__ = lambda gone: None
 
 
 def choose(subnet: Any, count: int = 1) -> list[str]:

@@ -301,9 +301,10 @@ def environment() -> dict[str, str]:
 
 
 def _learn(service: str) -> None:
-    from drydock.moto_backend import sdk  # botocore's parsers take a tenth of a second to import
+    import drydock.moto_backend.sdk  # noqa: F401 (botocore's parsers take a tenth of a second to import)
+    from drydock.botocore_models import service_model
 
-    sdk.service_model(service)
+    service_model(service)
 
 
 async def _sleep_really(account: str, seconds: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from drydock.moto_backend import lean
-from drydock.moto_backend.rules import S3_WITHOUT_METHOD
+from drydock.moto_backend.rules import S3_WITHOUT_METHOD, host_for_moto
 
 Handler = Callable[[Any, str, Any], Any]
 _DROPPED = {"connection", "content-length", "date", "server", "status", "transfer-encoding"}
@@ -164,7 +164,7 @@ def environment(head: dict[str, Any], body: bytes) -> dict[str, Any]:
         if lower.startswith("x-amz-meta-") and "_" in lower:
             original_names[key] = name
         environ[key] = f"{environ[key]},{value}" if key in environ else value
-    environ["HTTP_HOST"] = split.netloc
+    environ["HTTP_HOST"] = host_for_moto(head["service"], split.netloc)
     environ["HTTP_X_MOTO_ACCOUNT_ID"] = head["account"]
     environ["HTTP_AUTHORIZATION"] = (
         f"AWS4-HMAC-SHA256 Credential=DRYDOCK/20000101/{head['region']}/{head['service']}/aws4_request"

@@ -19,8 +19,8 @@ from typing import Any
 import botocore
 from botocore import loaders
 
+from drydock.botocore_models import PlainModels
 from drydock.moto_backend import addresses
-from drydock.moto_backend.models import PlainModels
 from drydock.moto_backend.trusted_iam import TrustedIams
 
 OFFERINGS = "ec2/resources/instance_type_offerings"

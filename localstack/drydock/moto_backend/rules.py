@@ -94,6 +94,7 @@ ENTRIES_A_SECOND = 700
 SNAPSHOT_ANYWAY = 5000
 LARGE_BODY = 1024 * 1024
 
+_LOCAL_S3 = re.compile(r"^s3(\.[a-z]+(-[a-z]+)+-\d)?\.(?=localhost\b)")
 _FIRST_WORD = re.compile("(" + "|".join(READ_PREFIXES) + ")(?![a-z])")
 
 
@@ -109,6 +110,11 @@ def is_mutating(service: str, operation: str) -> bool:
 def refusal(service: str, operation: str) -> str | None:
     """What to use instead of an operation that moto must not get, None if it may have it."""
     return REFUSED.get((service, operation))
+
+
+def host_for_moto(service: str, host: str) -> str:
+    """The Host header as moto is to see it: it would take the ``s3`` of a local S3 host for the name of a bucket."""
+    return _LOCAL_S3.sub("", host) if service == "s3" else host
 
 
 def snapshot_due(tail: int, idle: bool, cost: float = 0.0) -> bool:

@@ -9,20 +9,12 @@ from typing import Any
 import botocore.parsers
 import botocore.serialize
 from botocore.compat import HTTPHeaders
-from botocore.model import OperationModel, ServiceModel
+from botocore.model import OperationModel
 from botocore.utils import percent_encode_sequence
 
+from drydock.botocore_models import service_model
 from drydock.errors import AwsError
 from drydock.moto_backend.backend import MotoRequest, MotoResponse
-from drydock.moto_backend.models import loader
-
-_loader = loader()
-
-
-@functools.cache
-def service_model(service: str) -> ServiceModel:
-    """botocore's model of a service."""
-    return ServiceModel(_loader.load_service_model(service, "service-2"), service)
 
 
 @functools.cache
@@ -41,9 +33,7 @@ def _parser(service: str) -> Any:
     return botocore.parsers.create_parser(service_model(service).resolved_protocol)
 
 
-def request(
-    service: str, operation: str, params: dict[str, Any], account: str, region: str, now: float
-) -> MotoRequest:
+def request(service: str, operation: str, params: dict[str, Any], account: str, region: str, now: float) -> MotoRequest:
     """The request for an operation, as it would go over the wire. S3 by path."""
     serialised = _serializer(service).serialize_to_request(params, _operation(service, operation))
     query = serialised["query_string"]

@@ -40,6 +40,9 @@ class SandboxSpec:
     name: str
     hostname: str
     addresses: tuple[str, ...]
+    network: str = ""
+    """Sandboxes of one network reach each other by their addresses; those of different ones do not, and may have the
+    same addresses"""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,9 @@ an awaitable, the output is not read on until that is done."""
 OnExit = Callable[[Exit], None]
 """Called once, after the last line of output."""
 
+Serve = Callable[[str, socket.socket], Awaitable[Callable[[], object]]]
+"""Called with a network's name and a bound, listening socket; the answer is called when the network goes."""
+
 
 class Runtime(ABC):
     """Starts and ends containers. Every method but ``info`` belongs to the event loop."""
@@ -142,8 +148,9 @@ class Runtime(ABC):
         """A connected, non-blocking TCP socket to a port inside. Raises OSError as ``connect`` does."""
 
     @abstractmethod
-    async def listen(self, address: str, port: int) -> socket.socket | None:
-        """A listening socket that every sandbox reaches at ``address``; None if this tier has no addresses inside."""
+    async def listen(self, address: str, port: int, serve: Serve) -> bool:
+        """Have ``serve`` called with a listening socket on every network there is and will be, which its sandboxes reach
+        at ``address``. False if this tier has no addresses inside."""
 
     @abstractmethod
     async def exec(

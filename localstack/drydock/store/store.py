@@ -89,8 +89,10 @@ class Collection(Generic[T]):
 
     def put(self, scope: Scope, name: str, resource: T) -> None:
         """Make it or write its change down. The object stays the caller's to change, with another ``put`` after it."""
-        self._items.setdefault(scope, {})[name] = resource
-        self._changed(Change(scope, name))
+        items = self._items.setdefault(scope, {})
+        made = name not in items
+        items[name] = resource
+        self._changed(Change(scope, name), made=made)
 
     def delete(self, scope: Scope, name: str) -> None:
         """Forget it; nothing happens if there is none."""
@@ -98,7 +100,7 @@ class Collection(Generic[T]):
         if items is not None and items.pop(name, None) is not None:
             if not items:
                 del self._items[scope]
-            self._changed(Change(scope, name))
+            self._changed(Change(scope, name), gone=True)
 
     def of(self, scope: Scope) -> list[T]:
         """Those of one account and region, oldest first."""
@@ -134,8 +136,8 @@ class Collection(Generic[T]):
             for name in list(self._items[scope]):
                 self.delete(scope, name)
 
-    def _changed(self, change: Change) -> None:
-        self._store.mark(self, change)
+    def _changed(self, change: Change, made: bool = False, gone: bool = False) -> None:
+        self._store.mark(self, change, made, gone)
         for watch in self._watches:
             watch.notice(change)
 
@@ -167,7 +169,8 @@ class Store:
                 "Use that version, or start afresh with './lab reset'.",
             )
         self._collections: dict[tuple[str, str], Collection[Any]] = {}
-        self._dirty: dict[tuple[str, str], dict[Change, None]] = {}
+        self._dirty: dict[tuple[str, str], dict[Change, bool]] = {}
+        """Whether it was deleted since the last commit: made again, it comes after the others"""
         self._scheduled = False
 
     def collection(self, kind: type[T], service: str, name: str) -> Collection[T]:
@@ -182,9 +185,13 @@ class Store:
         query = "SELECT account, region, name, body FROM resources WHERE service=? AND kind=? ORDER BY rowid"
         return self._db.execute(query, (service, kind)).fetchall()
 
-    def mark(self, collection: Collection[Any], change: Change) -> None:
+    def mark(self, collection: Collection[Any], change: Change, made: bool, gone: bool) -> None:
         """Note a changed row, and see to it that it is written at the end of this turn of the loop."""
-        self._dirty.setdefault((collection.service, collection.kind), {})[change] = None
+        marked = self._dirty.setdefault((collection.service, collection.kind), {})
+        was_gone = marked.get(change, False)
+        if made:
+            marked.pop(change, None)  # what is made again is written in the order of its making
+        marked[change] = gone or was_gone
         if not self._scheduled:
             with contextlib.suppress(RuntimeError):  # no loop is running: whoever changes things commits
                 asyncio.get_running_loop().call_soon(self.commit)
@@ -198,20 +205,20 @@ class Store:
         puts, deletes = [], []
         for (service, kind), changes in self._dirty.items():
             collection = self._collections[service, kind]
-            for change in changes:
+            for change, gone in changes.items():
                 key = (service, kind, *change.scope, change.name)
                 body = collection.encoded(change)
-                if body is None:
+                if gone:
                     deletes.append(key)
-                else:
+                if body is not None:
                     puts.append((*key, body))
         self._db.execute("BEGIN")
         try:
             self._db.executemany(
-                "INSERT INTO resources VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET body=excluded.body", puts
+                "DELETE FROM resources WHERE service=? AND kind=? AND account=? AND region=? AND name=?", deletes
             )
             self._db.executemany(
-                "DELETE FROM resources WHERE service=? AND kind=? AND account=? AND region=? AND name=?", deletes
+                "INSERT INTO resources VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET body=excluded.body", puts
             )
             self._db.execute("COMMIT")
         except BaseException:

@@ -7,7 +7,9 @@ from drydock.services.iam.conditions import OPERATORS, UnknownOperator, compile_
 
 
 def holds(operator: str, key: str, values: list[str], context: dict[str, Any]) -> bool:
-    return compile_condition(operator, key, values, True).holds({name.lower(): value for name, value in context.items()})
+    return compile_condition(operator, key, values, True).holds(
+        {name.lower(): value for name, value in context.items()}
+    )
 
 
 CASES: list[tuple[str, list[str], dict[str, Any], bool]] = [

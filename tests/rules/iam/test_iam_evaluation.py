@@ -133,7 +133,9 @@ def test_old_version_knows_no_variables() -> None:
 
 
 def test_a_single_statement_need_not_be_a_list() -> None:
-    assert PolicySet([("p", json.dumps({"Version": "2012-10-17", "Statement": allow()}))]).decide("a:b", "*", {}).allowed
+    assert (
+        PolicySet([("p", json.dumps({"Version": "2012-10-17", "Statement": allow()}))]).decide("a:b", "*", {}).allowed
+    )
 
 
 ACTIONS = st.sampled_from(["s3:GetObject", "s3:PutObject", "ec2:RunInstances", "iam:PassRole"])

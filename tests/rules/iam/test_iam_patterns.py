@@ -52,7 +52,11 @@ def test_action_names_ignore_case_and_resources_do_not() -> None:
         ("arn:aws:s*s:*", "arn:aws:sns:us-east-1:1:s:t", True),
         ("arn:aws:e*s:us-east-1:*:x", "arn:aws:ec2:s:us-east-1:1:x", False),  # but in the middle it may not
         ("arn:aws:secretsmanager:*:*:secret:db-??????", "arn:aws:secretsmanager:us-east-1:1:secret:db-a1B2c3", True),
-        ("arn:aws:secretsmanager:*:*:secret:db-??????", "arn:aws:secretsmanager:us-east-1:1:secret:db-prod-a1B2c3", False),
+        (
+            "arn:aws:secretsmanager:*:*:secret:db-??????",
+            "arn:aws:secretsmanager:us-east-1:1:secret:db-prod-a1B2c3",
+            False,
+        ),
         ("arn:aws:s3:::a+b(c)", "arn:aws:s3:::a+b(c)", True),
     ],
 )

@@ -42,7 +42,10 @@ def refusal(document: str, kind: policy.Kind = "identity") -> str:
         (text({**ALLOW, "NotAction": "x:y"}), "Syntax errors in policy."),
         (text({**ALLOW, "NotResource": "*"}), "Syntax errors in policy."),
         (text({**ALLOW, "Principal": "*"}), "Policy document should not specify a principal."),
-        (text({**ALLOW, "Action": "GetObject"}), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."),
+        (
+            text({**ALLOW, "Action": "GetObject"}),
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+        ),
         (text({**ALLOW, "Action": "a b:c"}), "Vendor a b is not valid"),
         (text({**ALLOW, "Resource": "bucket"}), 'Resource bucket must be in ARN format or "*".'),
         (text({**ALLOW, "Sid": "A"}, {**ALLOW, "Sid": "A"}), "Statement IDs (SID) in a single policy must be unique."),
@@ -83,7 +86,9 @@ def test_valid_documents() -> None:
     policy.check(text(ALLOW, {**ALLOW, "Sid": "X", "Condition": {"Bool": {"aws:SecureTransport": True}}}), "identity")
     policy.check(json.dumps({"Version": "2012-10-17", "Statement": ALLOW}), "identity")
     policy.check(text(TRUST, version=None), "trust")
-    policy.check(text({**TRUST, "Principal": {"AWS": "123456789012"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}), "trust")
+    policy.check(
+        text({**TRUST, "Principal": {"AWS": "123456789012"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}), "trust"
+    )
 
 
 def test_every_policy_of_awss_own_is_valid() -> None:

@@ -202,7 +202,7 @@ def test_two_tasks_may_both_listen_on_port_80(tier_story: Story) -> None:
 def test_stopping_before_it_runs_starts_nothing(tier_story: Story) -> None:
     story = tier_story
     command, marker = marked_sleep()
-    story.subnet  # noqa: B018 (the default VPC is made now, not between the two calls)
+    story.subnet
     arn = story.run(story.register({"command": command}))
     story.ecs.stop_task(cluster=story.cluster, task=arn, reason="changed my mind")
     task = story.stopped(arn)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from iam_house import House
+
+from tests.services.iam.iam_house import House
 
 
 @pytest.fixture

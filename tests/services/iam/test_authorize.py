@@ -7,7 +7,8 @@ import pytest
 from botocore.session import get_session
 from drydock.errors import AccessDenied
 from drydock.request import Principal, Request
-from iam_house import ACCOUNT, ECS_TRUST, House, allow, document
+
+from tests.services.iam.iam_house import ACCOUNT, ECS_TRUST, House, allow, document
 
 HERE = f"us-east-1:{ACCOUNT}"
 

@@ -5,7 +5,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from iam_house import ACCOUNT, ECS_TRUST, House, allow, document
+from drydock.request import Principal
+
+from tests.services.iam.iam_house import ACCOUNT, ECS_TRUST, House, allow, document
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
@@ -244,8 +246,6 @@ def test_service_linked_roles(house: House) -> None:
 
 def test_accounts_do_not_see_each_other(house: House) -> None:
     house.role()
-    from drydock.request import Principal
-
     other = Principal.root("210987654321")
     assert house.call("ListRoles", by=other)["Roles"] == []
     assert house.error("GetRole", by=other, RoleName="task")[0] == "NoSuchEntity"

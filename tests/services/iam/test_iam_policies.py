@@ -3,19 +3,25 @@
 import json
 from urllib.parse import unquote
 
-from iam_house import ACCOUNT, ECS_TRUST, House, allow, document
+from tests.services.iam.iam_house import ACCOUNT, ECS_TRUST, House, allow, document
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 OWN = f"arn:aws:iam::{ACCOUNT}:policy/own"
 
 
 def test_a_managed_policy_and_its_versions(house: House) -> None:
-    made = house.call("CreatePolicy", PolicyName="own", PolicyDocument=document(allow("s3:*")), Description="d")["Policy"]
+    made = house.call("CreatePolicy", PolicyName="own", PolicyDocument=document(allow("s3:*")), Description="d")[
+        "Policy"
+    ]
     assert (made["Arn"], made["DefaultVersionId"], made["AttachmentCount"]) == (OWN, "v1", 0)
     assert made["PolicyId"].startswith("ANPA")
     for number in range(2, 6):
         version = house.call("CreatePolicyVersion", PolicyArn=OWN, PolicyDocument=document(allow(f"s{number}:*")))
-        assert version["PolicyVersion"] == {**version["PolicyVersion"], "VersionId": f"v{number}", "IsDefaultVersion": False}
+        assert version["PolicyVersion"] == {
+            **version["PolicyVersion"],
+            "VersionId": f"v{number}",
+            "IsDefaultVersion": False,
+        }
     assert house.error("CreatePolicyVersion", PolicyArn=OWN, PolicyDocument=document(allow())) == (
         "LimitExceeded",
         "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
@@ -54,7 +60,9 @@ def test_policy_errors(house: House) -> None:
         "NoSuchEntity",
         f"Policy {missing} does not exist or is not attachable.",
     )
-    assert house.error("CreatePolicyVersion", PolicyArn=READ_ONLY, PolicyDocument=document(allow()))[0] == "AccessDenied"
+    assert (
+        house.error("CreatePolicyVersion", PolicyArn=READ_ONLY, PolicyDocument=document(allow()))[0] == "AccessDenied"
+    )
     assert house.error("DeletePolicy", PolicyArn=READ_ONLY)[0] == "AccessDenied"
     assert house.error("GetPolicy", PolicyArn="arn:aws:s3:::bucket-name-x")[0] == "InvalidInput"
 

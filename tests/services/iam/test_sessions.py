@@ -1,5 +1,6 @@
 """Temporary credentials: issued, found, expired, revoked, kept over a restart; PassRole and trust checks."""
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 from drydock.errors import AccessDenied, AwsError
 from drydock.request import Principal
 from drydock.services.iam import keys
-from iam_house import ACCOUNT, ECS_TRUST, House, allow, document
+
+from tests.services.iam.iam_house import ACCOUNT, ECS_TRUST, House, allow, document
 
 
 def test_a_session_is_its_roles(house: House) -> None:
@@ -84,8 +86,6 @@ def test_keys_and_sessions_survive_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_reset_account_forgets_its_keys(house: House) -> None:
-    import asyncio
-
     ann = house.user("ann", allow())
     house.check("s3", "ListBuckets", ann)
     asyncio.run(house.iam.reset(ACCOUNT))

@@ -2,7 +2,8 @@
 
 import pytest
 from drydock.errors import NotImplementedByDrydock
-from iam_house import ACCOUNT, ECS_TRUST, House, allow, document
+
+from tests.services.iam.iam_house import ACCOUNT, ECS_TRUST, House, allow, document
 
 
 def decisions(answer: dict[str, list[dict[str, str]]]) -> list[str]:
@@ -17,9 +18,7 @@ def test_documents_of_ones_own(house: House) -> None:
     assert decisions(without) == ["implicitDeny", "explicitDeny", "implicitDeny"]
     assert without["EvaluationResults"][0]["MissingContextValues"] == ["aws:username"]
     entry = {"ContextKeyName": "aws:username", "ContextKeyValues": ["ann"], "ContextKeyType": "string"}
-    given = house.call(
-        "SimulateCustomPolicy", PolicyInputList=policies, ActionNames=actions, ContextEntries=[entry]
-    )
+    given = house.call("SimulateCustomPolicy", PolicyInputList=policies, ActionNames=actions, ContextEntries=[entry])
     assert decisions(given) == ["allowed", "explicitDeny", "implicitDeny"]
     assert given["EvaluationResults"][0]["MatchedStatements"][0]["SourcePolicyId"] == "PolicyInputList.1"
 
@@ -35,9 +34,7 @@ def test_policies_of_a_role(house: House) -> None:
     assert matched[0] == [{"SourcePolicyId": "role_task_inline", "SourcePolicyType": "role"}]
     assert matched[2] == [{"SourcePolicyId": "AmazonECS_FullAccess", "SourcePolicyType": "aws-managed"}]
     house.call("CreatePolicy", PolicyName="own", PolicyDocument=document(allow("ecs:*")))
-    house.call(
-        "PutRolePermissionsBoundary", RoleName="task", PermissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/own"
-    )
+    house.call("PutRolePermissionsBoundary", RoleName="task", PermissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/own")
     bounded = house.call("SimulatePrincipalPolicy", **asked)
     assert decisions(bounded) == ["implicitDeny", "implicitDeny", "allowed", "allowed"]
     assert house.error("SimulatePrincipalPolicy", **{**asked, "PolicySourceArn": arn + "x"})[0] == "NoSuchEntity"

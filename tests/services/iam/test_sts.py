@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.request import Principal, Request
-from iam_house import ACCOUNT, ECS_TRUST, House, allow, document
+
+from tests.services.iam.iam_house import ACCOUNT, ECS_TRUST, House, allow, document
 
 
 def trusting(*principals: str, **more: Any) -> str:

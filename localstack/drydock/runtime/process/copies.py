@@ -48,7 +48,7 @@ def _copy_folder(source: str, target: str, links: list[str], go_on: Callable[[],
                 _copy_folder(entry.path, inside, links, go_on)
             elif entry.is_file():
                 _remove(inside)
-                _copy_file(entry.path, inside)
+                copy_file(entry.path, inside)
             elif _is_whiteout(entry.stat(follow_symlinks=False)):
                 _remove(inside)
 
@@ -66,7 +66,7 @@ def _is_whiteout(found: os.stat_result) -> bool:
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
 
 
-def _copy_file(source: str, target: str) -> None:
+def copy_file(source: str, target: str) -> None:
     reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         mode = stat.S_IMODE(os.fstat(reading).st_mode)

@@ -7,7 +7,6 @@ container, so its writes block (:mod:`output`). A consumer that only appends to 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import socket
@@ -26,11 +25,14 @@ from drydock.runtime.interface import (
     RuntimeFailure,
     RuntimeInfo,
     SandboxSpec,
+    Serve,
     Usage,
 )
 from drydock.runtime.process import hostfiles, portmap
 from drydock.runtime.process.channel import Channel
-from drydock.runtime.process.folders import remove_tree, take_run_folder
+from drydock.runtime.process.folders import remove_run, take_run_folder
+from drydock.runtime.process.listeners import Networks
+from drydock.runtime.process.messages import pack
 from drydock.runtime.process.output import LineReader, finish
 from drydock.runtime.process.probe import HelperRefused, choose_tier
 from drydock.runtime.process.requests import container_request
@@ -77,6 +79,7 @@ class ProcessRuntime(Runtime):
         self._running: dict[tuple[bool, str], _Running] = {}
         self._finishing: set[asyncio.Task[None]] = set()
         self._sandboxes: dict[str, SandboxSpec] = {}
+        self._networks = Networks(self._call)
         self._on_lost: Callable[[str], None] | None = None
         self._rootless = True
 
@@ -90,16 +93,15 @@ class ProcessRuntime(Runtime):
     async def launch(self, tier: str) -> dict[str, Any]:
         """Start a helper for the tier: what it says of itself. Raises HelperRefused."""
         loop = asyncio.get_running_loop()
-        self._run, lock = take_run_folder(str(self._state))
-        hostfiles.make_bare(f"{self._run}/bare")
-        hostfiles.make_base(f"{self._run}/base")
+        self._run, lock = await asyncio.to_thread(take_run_folder, str(self._state))  # may have much to sweep
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         configuration = {"tier": tier, "run": self._run, "lock": lock, "host": hostfiles.described()}
         # -I -S: nothing of the user's environment, and half the start-up time. A session of its own: Ctrl-C is ours.
         command = [sys.executable, "-I", "-S", "-c", _ENTRY.format(_PACKAGE_ROOT), str(theirs.fileno())]
         with ours, theirs:
+            ours.sendall(pack(configuration))
             self._helper = subprocess.Popen(  # noqa: ASYNC220 - takes a millisecond, and a thread's end would end it
-                [*command, json.dumps(configuration)],
+                command,
                 env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
                 pass_fds=(theirs.fileno(), lock),
                 start_new_session=True,
@@ -134,8 +136,9 @@ class ProcessRuntime(Runtime):
             await asyncio.to_thread(self._wait_for_helper, self._helper)
             self._helper = None
         if self._run and os.path.isdir(self._run):  # the helper removes it, unless it was killed
-            await asyncio.to_thread(remove_tree, self._run)
+            await asyncio.to_thread(remove_run, self._run)
         self._sandboxes.clear()
+        self._networks.forget()
 
     async def _end_running(self) -> None:
         waiting = [running.ended for running in self._running.values()]
@@ -207,24 +210,34 @@ class ProcessRuntime(Runtime):
             if running.started:  # the others' starts fail
                 self._finish(key, Exit(137, error=why))
         self._sandboxes.clear()
+        self._networks.forget()
         if self._on_lost is not None:
             self._on_lost(why)
 
     # ------------------------------------------------------------------ sandboxes
 
     async def create_sandbox(self, spec: SandboxSpec) -> None:
-        await self._call("create_sandbox", name=spec.name, hostname=spec.hostname, addresses=list(spec.addresses))
+        await self._networks.enter(spec.network)
+        try:
+            await self._call(
+                "create_sandbox", name=spec.name, hostname=spec.hostname, addresses=list(spec.addresses),
+                network=spec.network,
+            )  # fmt: skip
+        except RuntimeFailure:
+            await self._networks.leave(spec.network)
+            raise
         self._sandboxes[spec.name] = spec
 
     async def remove_sandbox(self, name: str) -> None:
-        if name not in self._sandboxes:
+        spec = self._sandboxes.pop(name, None)
+        if spec is None:
             return
         waiting = [running.ended for running in self._running.values() if running.sandbox == name]
         await self._call("remove_sandbox", name=name)
-        spec = self._sandboxes.pop(name)
         if waiting:
             await asyncio.wait(waiting, timeout=_END_TIMEOUT)
         portmap.forget(self._run, spec.addresses)
+        await self._networks.leave(spec.network)
 
     async def connect(self, sandbox: str, port: int, address: str | None = None) -> socket.socket:
         spec = self._sandboxes.get(sandbox)
@@ -257,13 +270,11 @@ class ProcessRuntime(Runtime):
             raise ConnectionRefusedError(f"nothing in {spec.name} listens on port {port}")
         return port
 
-    async def listen(self, address: str, port: int) -> socket.socket | None:
+    async def listen(self, address: str, port: int, serve: Serve) -> bool:
         if self._tier == "plain":
-            return None
-        _, descriptors = await self._call("listen", address=address, port=port)
-        made = socket.socket(fileno=descriptors[0])
-        made.setblocking(False)
-        return made
+            return False
+        await self._networks.listen(address, port, serve)
+        return True
 
     # ------------------------------------------------------------------ containers
 

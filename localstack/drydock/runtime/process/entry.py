@@ -1,16 +1,18 @@
-"""Where the helper process begins: ``python -I -S -c "..." <descriptor> <configuration>``, see :mod:`driver`."""
+"""Where the helper process begins: ``python -I -S -c "..." <descriptor>``, see :mod:`driver`.
+
+The first message is the configuration.
+"""
 
 from __future__ import annotations
 
 import gc
-import json
 import os
 import resource
 import socket
 import sys
 
 from drydock.runtime.process.helper import Helper, described
-from drydock.runtime.process.messages import pack
+from drydock.runtime.process.messages import RECEIVE_SIZE, Inbox, pack
 from drydock.runtime.process.processes import HAS_PROC
 
 TYPE_CHECKING = False
@@ -20,9 +22,7 @@ if TYPE_CHECKING:
     from drydock.runtime.process.tier import Tier
 
 
-def main(control_descriptor: int, configuration: dict[str, Any]) -> None:
-    control = socket.socket(fileno=control_descriptor)
-    control.set_inheritable(False)
+def main(control: socket.socket, configuration: dict[str, Any]) -> None:
     os.set_inheritable(configuration["lock"], False)
     os.umask(0o022)
     usual = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -31,13 +31,12 @@ def main(control_descriptor: int, configuration: dict[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (usual[1], usual[1]))
     try:
         tier = make_tier(control, configuration)
+        gc.collect()
+        gc.freeze()  # before any fork: a collection would write to every page, and the children share them
         ready = tier.enter()
-        os.mkdir(f"{tier.run}/l")
     except OSError as error:
         control.sendall(pack({"event": "failed", **described(error)}))
         os._exit(1)
-    gc.collect()
-    gc.freeze()  # fewer pages that a collection in a child would copy
     Helper(control, tier).serve({"pid": os.getpid(), **ready})
 
 
@@ -52,4 +51,9 @@ def make_tier(control: socket.socket, configuration: dict[str, Any]) -> Tier:
 
 
 def run_from_command_line() -> None:
-    main(int(sys.argv[1]), json.loads(sys.argv[2]))
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)
+    inbox = Inbox()
+    while data := control.recv(RECEIVE_SIZE):
+        for configuration, _ in inbox.feed(data, []):
+            main(control, configuration)

@@ -54,12 +54,13 @@ def sweep(state: str) -> None:
         except BlockingIOError:
             continue  # another emulator's, alive
         else:
-            _remove_run(path)
+            remove_run(path)
         finally:
             os.close(lock)
 
 
-def _remove_run(path: str) -> None:
+def remove_run(path: str) -> None:
+    """A run's folder and cgroups, when its helper is gone."""
     listed = os.path.join(path, CGROUP_LIST)
     if os.path.exists(listed):
         with open(listed, encoding="utf-8") as lines:

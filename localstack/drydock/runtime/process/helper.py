@@ -8,7 +8,6 @@ is forked from it, so it has to be small.
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
@@ -123,10 +122,20 @@ class Helper:
 
     # ------------------------------------------------------------------ sandboxes and sockets
 
-    def do_create_sandbox(self, _: int, __: list[int], name: str, hostname: str, addresses: list[str]) -> _Answer:
+    def do_open_network(self, _: int, __: list[int], name: str) -> _Answer:
+        self.tier.open_network(name)
+        return {}, []
+
+    def do_close_network(self, _: int, __: list[int], name: str) -> _Answer:
+        self.tier.close_network(name)
+        return {}, []
+
+    def do_create_sandbox(
+        self, _: int, __: list[int], name: str, hostname: str, addresses: list[str], network: str
+    ) -> _Answer:
         if name in self.sandboxes:
             raise LookupError(f"there is a sandbox {name} already")
-        sandbox = Sandbox(name, hostname, addresses)
+        sandbox = Sandbox(name, hostname, addresses, network)
         self.tier.open_sandbox(sandbox)
         self.sandboxes[name] = sandbox
         return {}, []
@@ -145,8 +154,8 @@ class Helper:
     def do_sockets(self, _: int, __: list[int], sandbox: str, count: int) -> _Answer:
         return {}, self.tier.sockets(self.sandbox(sandbox), count)
 
-    def do_listen(self, _: int, __: list[int], address: str, port: int) -> _Answer:
-        return {}, [self.tier.listen(address, port)]
+    def do_listen(self, _: int, __: list[int], network: str, address: str, port: int) -> _Answer:
+        return {}, [self.tier.listen(network, address, port)]
 
     def do_end(self, _: int, __: list[int]) -> _Answer:
         """Kill all containers; their exits follow."""
@@ -179,7 +188,6 @@ class Helper:
             raise LookupError(f"there is a container {name} already")
         self.started += 1
         folder = f"c{self.started}"
-        os.mkdir(f"{self.tier.run}/{folder}")
         spec = {**spec, "hostname": place.hostname, "layers": [self.link(layer) for layer in spec["layers"]]}
         spec["address"] = place.addresses[0] if place.addresses else "127.0.0.1"
         container = Container(name, place, spec, folder)
@@ -188,7 +196,6 @@ class Helper:
             self.tier.spawn(container, stdio, theirs)
         except OSError:
             self.close_report(container)
-            self.remove([folder])
             raise
         finally:
             os.close(theirs)
@@ -315,8 +322,7 @@ class Helper:
         if pid == 0:
             try:
                 launch.forget_parent(set())
-                for folder in folders:
-                    remove_tree(f"{self.tier.run}/{folder}")
+                self.tier.remove(set(folders))
             except OSError as error:
                 os.write(2, f"drydock: a container's folder remains: {error}\n".encode())
             os._exit(0)
@@ -362,8 +368,8 @@ class Helper:
 
 def heard(process: Container | Exec) -> dict[str, Any]:
     said: dict[str, Any] = {}
-    for line in process.said.splitlines():
-        said.update(json.loads(line))
+    for message, _ in Inbox().feed(process.said, []):
+        said.update(message)
     return said
 
 

@@ -1,14 +1,18 @@
 """What of this machine lies under an image that is a stand-in: the skeleton folder, and where the Python interpreter is.
 
-Runs in the emulator, before the helper starts.
+Only :func:`described` runs in the emulator, the rest in the helper.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from typing import Any
+
+from drydock.runtime.process.copies import copy_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _FOLDERS = (
     *("dev", "etc", "home", "media", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "usr", "var"),
@@ -36,14 +40,16 @@ def make_base(path: str) -> None:
     """The lowest layer of a stand-in: links into /usr, *copies* of some files of /etc (a container may edit its own),
     folders of our own in /usr/local (in a user namespace nobody may write to host root's), and the interpreter's names."""
     make_bare(path)
+    os.makedirs(f"{path}/usr/local")
     for name in _LOCAL:
-        os.makedirs(f"{path}/usr/local/{name}", exist_ok=True)
+        os.mkdir(f"{path}/usr/local/{name}")
     for name in _FROM_ROOT:
         if os.path.islink(f"/{name}"):
             os.symlink(os.readlink(f"/{name}"), f"{path}/{name}")
         elif os.path.isdir(f"/{name}"):
             os.mkdir(f"{path}/{name}")
     for name in _ETC:
+        os.makedirs(os.path.dirname(f"{path}/etc/{name}"), exist_ok=True)
         _copy(f"/etc/{name}", f"{path}/etc/{name}")
     link_python(f"{path}/usr/local/bin")
 
@@ -56,15 +62,14 @@ def link_python(folder: str) -> None:
 
 
 def _copy(source: str, target: str) -> None:
-    os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.isdir(source):
-        os.makedirs(target, exist_ok=True)
+        os.mkdir(target)
         for name in os.listdir(source):
             _copy(f"{source}/{name}", f"{target}/{name}")
     elif os.path.islink(source):
         os.symlink(os.readlink(source), target)
     elif os.path.isfile(source) and os.access(source, os.R_OK):
-        shutil.copyfile(source, target)
+        copy_file(source, target)
 
 
 def described() -> dict[str, Any]:

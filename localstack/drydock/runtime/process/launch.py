@@ -1,6 +1,6 @@
 """From a forked child to the container's program: descriptors, user, limits, exec; and the small init that can stand above it.
 
-A child tells what went wrong through its *report*, a pipe that closes by itself when the program starts: lines of JSON
+A child tells what went wrong through its *report*, a pipe that closes by itself when the program starts: messages
 (``{"error": ...}``, and in the plain tier first ``{"pid": ...}``).
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import resource
 import select
 import signal
 import termios
+
+from drydock.runtime.process.messages import pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def exit_code(status: int) -> int:
 
 
 def tell(report: int, **members: Any) -> None:
-    os.write(report, json.dumps(members).encode() + b"\n")
+    os.write(report, pack(members))
 
 
 def fail(report: int, error: BaseException) -> NoReturn:

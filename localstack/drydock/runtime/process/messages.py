@@ -1,8 +1,12 @@
-"""How emulator and helper talk: 4 bytes of length, then JSON; ``fds`` in it says how many descriptors came along."""
+"""How emulator, helper and children talk: 4 bytes of length, then a dict; ``fds`` in it says how many descriptors came along.
+
+The dict is in the interpreter's own ``marshal`` form: both ends are the same program and interpreter, and ``json`` would be
+half of the helper's start-up time and a sixth of its memory. Only exact str, int, float, bool, None, list and dict.
+"""
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import struct
 from collections.abc import Iterator
@@ -17,7 +21,7 @@ MOST_DESCRIPTORS = 253
 
 
 def pack(message: dict[str, Any]) -> bytes:
-    body = json.dumps(message).encode()
+    body = marshal.dumps(message)
     return struct.pack("!I", len(body)) + body
 
 
@@ -37,7 +41,7 @@ class Inbox:
             size = 4 + struct.unpack_from("!I", self._buffer)[0]
             if len(self._buffer) < size:
                 return
-            message = json.loads(self._buffer[4:size])
+            message = marshal.loads(self._buffer[4:size])  # noqa: S302 - from ourselves
             del self._buffer[:size]
             count = message.get("fds", 0)
             mine, self._descriptors = self._descriptors[:count], self._descriptors[count:]

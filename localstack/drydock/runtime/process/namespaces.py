@@ -5,7 +5,7 @@ It owns all of them, so it can leave a sandbox's and come home again (setns into
 root), its ``/proc`` shows only our processes, and when it dies the kernel kills every container.
 
 A sandbox is a net namespace: ``lo`` bears the addresses, so that programs bind and reach them with nothing else to know;
-``eth0`` is a veth to the helper's own net namespace, which is the router and bears what :meth:`listen` is asked for.
+``eth0`` is a veth to its network's router, a net namespace too (:mod:`networks`).
 Sockets are made inside and passed out. This is a convenience, no security boundary.
 """
 
@@ -18,8 +18,9 @@ import signal
 import socket
 import struct
 
-from drydock.runtime.process import launch, netlink, rootfs
+from drydock.runtime.process import hostfiles, launch, netlink, rootfs
 from drydock.runtime.process.cgroups import Cgroups
+from drydock.runtime.process.folders import remove_tree
 from drydock.runtime.process.kernel import (
     MS_NODEV,
     MS_NOEXEC,
@@ -32,7 +33,6 @@ from drydock.runtime.process.kernel import (
     NEWPID,
     NEWUSER,
     NEWUTS,
-    bind,
     die_with_parent,
     drop_capabilities,
     mount,
@@ -42,15 +42,13 @@ from drydock.runtime.process.kernel import (
     unshare,
     write_file,
 )
+from drydock.runtime.process.networks import ROUTER, Networks, new_socket
 from drydock.runtime.process.tier import Container, Exec, Sandbox, Tier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, NoReturn
 
-ROUTER = "169.254.170.2"
-"""The router's own address, every sandbox's gateway"""
 _EVERYTHING = NEWNS | NEWPID | NEWNET | NEWUTS | NEWIPC
 _TIOCSPTLCK, _TIOCGPTPEER = 0x40045431, 0x5441
 _LAST_WISH = 0.8
@@ -66,7 +64,6 @@ class NamespacesTier(Tier):
         self.host = configuration["host"]
         self.usual_nofile = configuration["nofile"]
         self.rootless = False
-        self.addresses: list[str] = []
         # The host's own /proc and our number in it: there we can look up what the host calls a process of ours.
         self.host_proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.scratch = "disk"
@@ -90,9 +87,7 @@ class NamespacesTier(Tier):
         self.home_net, self.home_pid = (
             os.open(f"/proc/self/ns/{n}", os.O_RDONLY | os.O_CLOEXEC) for n in ("net", "pid")
         )
-        netlink.link_up("lo")  # brings 127.0.0.1 of itself
-        self._bear(ROUTER)
-        write_file("/proc/sys/net/ipv4/ip_forward", "1")
+        self.networks = Networks(self.home_net)
         netlink.add_veth("probe0", "probe1", self.home_net)
         netlink.delete_link("probe0")
         self.cgroups = Cgroups(self.run)
@@ -100,7 +95,7 @@ class NamespacesTier(Tier):
         return {
             "pid": int(self.self_in_host),
             "rootless": self.rootless,
-            "network": f"a network namespace per sandbox, router {ROUTER}",
+            "network": f"a network namespace per task, a router ({ROUTER}) per VPC",
             "memory": self.cgroups.memory or "polled",
             "cpu": self.cgroups.cpu or "measured only",
             "scratch": self.scratch,
@@ -138,108 +133,76 @@ class NamespacesTier(Tier):
                 waiting = _LAST_WISH
 
     def _find_scratch(self) -> None:
-        """Try an overlay in the run's folder. A state folder that is on an overlay itself cannot bear the writable
-        layer: then they are in memory, on a tmpfs that only we see."""
+        """Make the skeletons, and try an overlay in the run's folder. A state folder that is on an overlay itself cannot
+        bear the writable layers: then they are in memory, on a tmpfs that only we see."""
+        self._make_small()
         try:
             self._try_overlay()
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-            layers = {}
-            for name in ("base", "bare"):
-                layers[name] = os.open(f"{self.run}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             mount("tmpfs", self.run, "tmpfs", MS_NOSUID | MS_NODEV, "mode=711")
-            for name, descriptor in layers.items():
-                os.mkdir(f"{self.run}/{name}")
-                bind(f"/proc/self/fd/{descriptor}", f"{self.run}/{name}")
-                os.close(descriptor)
+            self._make_small()
             self._try_overlay()
             self.scratch = "memory"
 
+    def _make_small(self) -> None:
+        small = f"{self.run}/{rootfs.SMALL}"
+        os.mkdir(small)
+        mount("tmpfs", small, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+        hostfiles.make_bare(f"{small}/bare")
+        hostfiles.make_base(f"{small}/base")
+        os.mkdir(f"{small}/l")
+        os.symlink(f"{rootfs.SMALL}/l", f"{self.run}/l")
+        os.mkdir(f"{small}/try")
+
     def _try_overlay(self) -> None:
         os.chdir(self.run)
-        os.makedirs("try/root", exist_ok=True)
+        point = f"{rootfs.SMALL}/try"
         try:
-            rootfs.overlay("try/root", ["base"], "try", self.rootless)
-            unmount("try/root")
+            rootfs.overlay(point, [f"{rootfs.SMALL}/base"], "try", self.rootless)
+            unmount(point)
         finally:
+            for name in ("try-upper", "try-work"):
+                remove_tree(name)
             os.chdir("/")
 
     # ------------------------------------------------------------------ network
 
-    def _bear(self, address: str) -> None:
-        if address not in self.addresses:
-            netlink.add_loopback_address(address, len(self.addresses) + 1)
-            self.addresses.append(address)
+    def open_network(self, name: str) -> None:
+        self.networks.open(name)
 
-    def _inside(self, sandbox: Sandbox, action: Callable[[], Any]) -> Any:
-        setns(sandbox.net, NEWNET)
-        try:
-            return action()
-        finally:
-            setns(self.home_net, NEWNET)
+    def close_network(self, name: str) -> None:
+        self.networks.close(name)
 
     def open_sandbox(self, sandbox: Sandbox) -> None:
-        try:
-            unshare(NEWNET, "net")
-            sandbox.net = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-            netlink.link_up("lo")
+        def prepare() -> None:
             for number, address in enumerate(sandbox.addresses, 1):
                 netlink.add_loopback_address(address, number)
             write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")  # as Docker: USER app may bind port 80
-        except OSError:
-            self._close_net(sandbox)
-            raise
-        finally:
-            setns(self.home_net, NEWNET)
+
+        sandbox.net = self.networks.new_namespace(prepare)
         try:
-            self._link_to_router(sandbox)
+            self.networks.link(sandbox)
         except OSError:
             self.close_sandbox(sandbox)
             raise
 
-    def _link_to_router(self, sandbox: Sandbox) -> None:
-        link = f"v{sandbox.net}"
-        netlink.add_veth(link, "eth0", sandbox.net)
-        sandbox.link = link
-        netlink.link_up(link)
-        if not sandbox.addresses:
-            return
-        for address in sandbox.addresses:
-            netlink.add_route_to(link, address, ROUTER)
-
-        def go_out() -> None:
-            netlink.link_up("eth0")
-            netlink.add_default_route("eth0", ROUTER, sandbox.addresses[0])
-
-        self._inside(sandbox, go_out)
-
     def close_sandbox(self, sandbox: Sandbox) -> None:
-        if sandbox.link:
-            netlink.delete_link(sandbox.link)  # sockets that were passed out may keep the namespace alive for long
-            sandbox.link = ""
-        self._close_net(sandbox)
-
-    @staticmethod
-    def _close_net(sandbox: Sandbox) -> None:
+        self.networks.unlink(sandbox)
         if sandbox.net >= 0:
             os.close(sandbox.net)
             sandbox.net = -1
 
     def sockets(self, sandbox: Sandbox, count: int) -> list[int]:
         def make() -> list[int]:
-            return [_new_socket().detach() for _ in range(count)]
+            return [new_socket().detach() for _ in range(count)]
 
-        made: list[int] = self._inside(sandbox, make)
+        made: list[int] = self.networks.inside(sandbox.net, make)
         return made
 
-    def listen(self, address: str, port: int) -> int:
-        self._bear(address)
-        with _new_socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((address, port))
-            listener.listen(1024)
-            return listener.detach()
+    def listen(self, network: str, address: str, port: int) -> int:
+        return self.networks.listen(network, address, port)
 
     # ------------------------------------------------------------------ processes
 
@@ -367,6 +330,12 @@ class NamespacesTier(Tier):
         self.cgroups.remove(process.cgroups)
         return hit
 
+    def remove(self, folders: set[str]) -> None:
+        for place in (self.run, f"{self.run}/{rootfs.SMALL}"):
+            for name in os.listdir(place):
+                if name.partition("-")[0] in folders:
+                    remove_tree(f"{place}/{name}")
+
     def end_all(self, processes: list[Container | Exec]) -> None:
         try:
             os.kill(-1, signal.SIGKILL)  # from pid 1: all but us, in this pid namespace only
@@ -374,9 +343,7 @@ class NamespacesTier(Tier):
                 os.wait()
         except (ProcessLookupError, ChildProcessError):
             self.cgroups.close()
+            unmount(f"{self.run}/{rootfs.SMALL}")
             if self.scratch == "memory":
                 unmount(self.run)
-
-
-def _new_socket() -> socket.socket:
-    return socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+                unmount(f"{self.run}/{rootfs.SMALL}")

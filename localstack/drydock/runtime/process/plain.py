@@ -22,8 +22,9 @@ import os
 import select
 import signal
 
-from drydock.runtime.process import launch
+from drydock.runtime.process import hostfiles, launch
 from drydock.runtime.process.copies import copy_layers
+from drydock.runtime.process.folders import remove_tree
 from drydock.runtime.process.kernel import adopt_orphans
 from drydock.runtime.process.processes import HAS_PROC, descendants, snapshot
 from drydock.runtime.process.rootfs import resolve_inside
@@ -45,7 +46,9 @@ class PlainTier(Tier):
         self.usual_nofile = configuration["nofile"]
 
     def enter(self) -> dict[str, Any]:
-        os.mkdir(f"{self.run}/ports")
+        for name in ("ports", "bin", "l"):
+            os.mkdir(f"{self.run}/{name}")
+        hostfiles.link_python(f"{self.run}/bin")
         adopt_orphans()  # of a keeper that somebody killed
         return {}
 
@@ -60,7 +63,7 @@ class PlainTier(Tier):
     def sockets(self, sandbox: Sandbox, count: int) -> list[int]:
         raise OSError(errno.EOPNOTSUPP, "the plain tier has no network of its own")
 
-    def listen(self, address: str, port: int) -> int:
+    def listen(self, network: str, address: str, port: int) -> int:
         raise OSError(errno.EOPNOTSUPP, "the plain tier has no addresses of its own")
 
     # ------------------------------------------------------------------ processes
@@ -155,7 +158,7 @@ class PlainTier(Tier):
 
     def _command(self, word: str, root: str) -> str:
         found = _rewritten(word, root)
-        ours = f"{self.run}/base/usr/local/bin/{os.path.basename(word)}"
+        ours = f"{self.run}/bin/{os.path.basename(word)}"
         if found == word and word.startswith("/") and not os.path.exists(word) and os.path.exists(ours):
             return ours  # /usr/local/bin/python
         return found
@@ -170,7 +173,7 @@ class PlainTier(Tier):
         }
         wanted = given["PATH"].split(":")
         first = [root + entry for entry in wanted if os.path.isdir(root + entry)]
-        given["PATH"] = ":".join([*first, f"{self.run}/base/usr/local/bin", *wanted])
+        given["PATH"] = ":".join([*first, f"{self.run}/bin", *wanted])
         below = [_rewritten(entry, root) for entry in given.get("PYTHONPATH", "").split(":") if entry]
         given["PYTHONPATH"] = ":".join([_INJECTED, *below])
         given["DRYDOCK_PORTS"] = f"{self.run}/ports"
@@ -187,6 +190,11 @@ class PlainTier(Tier):
     def ended(self, process: Container | Exec) -> bool:
         self.kill(process)
         return False
+
+    def remove(self, folders: set[str]) -> None:
+        for folder in folders:
+            if os.path.isdir(f"{self.run}/{folder}"):
+                remove_tree(f"{self.run}/{folder}")
 
     def kill_strays(self, known: set[int]) -> None:
         """Children that are ours only because their keeper was killed."""

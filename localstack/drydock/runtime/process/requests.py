@@ -20,15 +20,15 @@ def container_request(spec: ContainerSpec, tier: str, rootless: bool) -> tuple[d
             f"user {spec.user} cannot be had without root (there is one id in our user namespace): runs as root"
         )
     request = {
-        "layers": list(spec.layers),
-        "argv": list(spec.argv),
-        "env": spec.env,
+        "layers": [str(layer) for layer in spec.layers],
+        "argv": [str(word) for word in spec.argv],
+        "env": {str(name): str(value) for name, value in spec.env.items()},
         "cwd": spec.cwd or "/",
         "user": spec.user,
         "host_files": spec.host_files,
-        "mounts": [[mount.source, mount.target, mount.read_only] for mount in spec.mounts],
-        "memory": spec.memory,
-        "cpu": spec.cpu,
+        "mounts": [[str(mount.source), str(mount.target), mount.read_only] for mount in spec.mounts],
+        "memory": int(spec.memory),
+        "cpu": float(spec.cpu),
         "init": spec.init,
         "read_only": spec.read_only,
         "ulimits": ulimits,

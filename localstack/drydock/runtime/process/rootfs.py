@@ -1,7 +1,9 @@
 """A container's root file system: image layers under a writable overlay, /dev, /proc, mounts; then pivot_root into it.
 
 Runs in the container's first process, in a mount namespace of its own. All overlay paths are relative to the run's
-folder, and layers go by short links in it (``l/7``), because the kernel takes one page of mount options.
+folder, and layers go by short links in it (``l/7``), because the kernel takes one page of mount options. What is ours and
+small (skeletons, mount points, /etc/hosts) is in ``s``, a tmpfs; only what the container itself writes is on disk: making
+and removing a folder there can cost milliseconds.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+SMALL = "s"
+"""The tmpfs in the run's folder"""
 NAME_SERVER = "169.254.169.253"
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _DEVICE_LINKS = (
@@ -52,11 +56,11 @@ def resolve_inside(root: str, path: str) -> str:
     return current
 
 
-def overlay(target: str, lower: list[str], folder: str, rootless: bool) -> None:
-    """Mount at ``target`` the folders in ``lower`` (topmost first) under a writable layer in ``folder``."""
-    os.makedirs(f"{folder}/upper", exist_ok=True)
-    os.makedirs(f"{folder}/work", exist_ok=True)
-    data = f"lowerdir={':'.join(lower)},upperdir={folder}/upper,workdir={folder}/work"
+def overlay(target: str, lower: list[str], name: str, rootless: bool) -> None:
+    """Mount at ``target`` the folders in ``lower`` (topmost first) under a writable layer in ``<name>-upper``."""
+    os.mkdir(f"{name}-upper")
+    os.mkdir(f"{name}-work")
+    data = f"lowerdir={':'.join(lower)},upperdir={name}-upper,workdir={name}-work"
     # In a user namespace the overlay's own marks (opaque folders) have to be user.* attributes.
     mount("overlay", target, "overlay", MS_NODEV, data + (",userxattr" if rootless else ""))
 
@@ -65,16 +69,17 @@ def build(run: str, folder: str, spec: dict[str, Any], host: dict[str, Any], roo
     """Make and enter the root of the container whose files are in ``<run>/<folder>``. ``spec["layers"]`` are links in ``run``."""
     mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     os.chdir(run)
-    root = f"{folder}/root"
-    os.mkdir(root)
-    _write_names(f"{folder}/top/upper/etc", spec)
+    root = f"{SMALL}/{folder}/root"
+    os.makedirs(root)
+    _write_names(f"{SMALL}/{folder}/names/etc", spec)
     layers = spec["layers"][::-1]
-    overlay(root, [*layers, "base" if spec["host_files"] else "bare"], f"{folder}/top", rootless)
+    skeleton = f"{SMALL}/base" if spec["host_files"] else f"{SMALL}/bare"
+    overlay(root, [f"{SMALL}/{folder}/names", *layers, skeleton], folder, rootless)
     parts = [""]
     if spec["host_files"]:
         for name in host["folders"]:  # usr, and lib, bin, ... where they are no links into it
-            lower = [f"{layer}/{name}" for layer in [*layers, "base"] if os.path.isdir(f"{layer}/{name}")]
-            overlay(f"{root}/{name}", [*lower, f"/{name}"], f"{folder}/{name}", rootless)
+            lower = [f"{layer}/{name}" for layer in [*layers, skeleton] if os.path.isdir(f"{layer}/{name}")]
+            overlay(f"{root}/{name}", [*lower, f"/{name}"], f"{folder}-{name}", rootless)
             parts.append(f"/{name}")
         for source, target in host["prefixes"]:
             point = resolve_inside(root, target)
@@ -91,7 +96,7 @@ def build(run: str, folder: str, spec: dict[str, Any], host: dict[str, Any], roo
 
 
 def _write_names(etc: str, spec: dict[str, Any]) -> None:
-    """Into the writable layer, before it is mounted: the image's own file may be a link to anywhere."""
+    """As the topmost of the layers: in the mounted root the image's own file may be a link to anywhere."""
     os.makedirs(etc)
     hosts = f"127.0.0.1 localhost\n{spec['address']} {spec['hostname']}\n"
     resolver = f"nameserver {NAME_SERVER}\n"

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 class Sandbox:
     """``net`` and ``link`` are the namespaces tier's: the net namespace, the name of the router's end of the veth."""
 
-    __slots__ = ("addresses", "hostname", "link", "name", "net")
+    __slots__ = ("addresses", "hostname", "link", "name", "net", "network")
 
-    def __init__(self, name: str, hostname: str, addresses: list[str]) -> None:
+    def __init__(self, name: str, hostname: str, addresses: list[str], network: str) -> None:
         self.name = name
+        self.network = network
         self.hostname = hostname
         self.addresses = addresses
         self.net = -1
@@ -80,6 +81,14 @@ class Tier(abc.ABC):
     def enter(self) -> dict[str, Any]:
         """Make ready. What it returns goes into the ``ready`` event."""
 
+    def open_network(self, name: str) -> None:
+        """Before the first sandbox on it. Nothing where sandboxes have no network of their own."""
+        return
+
+    def close_network(self, name: str) -> None:
+        """After the last one."""
+        return
+
     @abc.abstractmethod
     def open_sandbox(self, sandbox: Sandbox) -> None: ...
 
@@ -91,8 +100,8 @@ class Tier(abc.ABC):
         """New TCP sockets in the sandbox."""
 
     @abc.abstractmethod
-    def listen(self, address: str, port: int) -> int:
-        """A listening socket that all sandboxes reach."""
+    def listen(self, network: str, address: str, port: int) -> int:
+        """A listening socket that all sandboxes of a network reach."""
 
     @abc.abstractmethod
     def spawn(self, container: Container, stdio: list[int], report: int) -> None:
@@ -112,6 +121,10 @@ class Tier(abc.ABC):
     @abc.abstractmethod
     def ended(self, process: Container | Exec) -> bool:
         """The process was waited for: let go of what belongs to it. Did the kernel kill it for its memory limit?"""
+
+    @abc.abstractmethod
+    def remove(self, folders: set[str]) -> None:
+        """What containers of these ``folder`` names wrote. Runs in a process of its own."""
 
     def kill_strays(self, known: set[int]) -> None:
         """Kill children that are none of the ``known``. In a pid namespace there are none."""

@@ -170,9 +170,13 @@ class TaskDriver:
             task.interfaces[0].dns_name or f"ip-{addresses[0].replace('.', '-')}.{self._scope.region}.compute.internal"
         )
         try:
-            await self._house.runtime.create_sandbox(SandboxSpec(task.id, hostname, addresses))
+            await self._house.runtime.create_sandbox(SandboxSpec(task.id, hostname, addresses, self._network()))
         except RuntimeFailure as error:
             raise TaskFailed(f"ResourceInitializationError: the task's network could not be made: {error}") from error
+
+    def _network(self) -> str:
+        """A VPC of an account in a region."""
+        return f"{self._scope.account}/{self._scope.region}/{self._task.interfaces[0].vpc_id}"
 
     async def _open_logs(self) -> None:
         definition = self._house.definition(self._scope, self._task)
@@ -277,7 +281,7 @@ class TaskDriver:
         self._changed.set()
 
     def _stop_if_essential_ended(self) -> None:
-        if rules.essential_ended(self._task.containers):
+        if rules.essential_ended(self._task.containers) and not self._house.closing:
             self.ask_to_stop("EssentialContainerExited", "Essential container in task exited")
 
     async def _watch(self) -> None:
@@ -346,6 +350,8 @@ class TaskController:
         self.tasks = platform.store.collection(Task, "ecs", "task")
         self.interfaces = Interfaces(platform)
         self.endpoint_inside = ""
+        self.closing = False
+        """The emulator is about to end the containers: the task's reason is the next life's to give"""
         self._definitions = definitions
         self._drivers: dict[str, TaskDriver] = {}
         self._running: dict[str, asyncio.Task[Any]] = {}
@@ -371,6 +377,7 @@ class TaskController:
 
     async def stop(self) -> None:
         """End the drivers; the tasks' state stays as it is, for the next life to take up."""
+        self.closing = True
         for running in list(self._running.values()):
             running.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)

@@ -47,25 +47,35 @@ class Interfaces:
     async def attach(self, scope: Scope, task: Task, interface: Interface) -> None:
         """Make it in its subnet and write its addresses into ``interface``. Raises AwsError."""
         groups = task.network.get("securityGroups") or []
-        params: dict[str, Any] = {
-            "SubnetId": interface.subnet_id,
-            "Description": f"arn:aws:ecs:{scope.region}:{scope.account}:attachment/{interface.attachment_id}",
-        }
+        params: dict[str, Any] = {"SubnetId": interface.subnet_id, "Description": _description(scope, interface)}
         if groups:
             params["Groups"] = groups
         made = (await self._ec2(scope, "CreateNetworkInterface", params))["NetworkInterface"]
         interface.eni_id = made["NetworkInterfaceId"]
         interface.address = made["PrivateIpAddress"]
+        interface.vpc_id = made.get("VpcId", "")
         interface.mac = made.get("MacAddress", "")
         interface.dns_name = made.get("PrivateDnsName", "")
         interface.status = "ATTACHED"
 
     async def delete(self, scope: Scope, interface: Interface) -> None:
         """Deleting what is already gone is no error. Raises AwsError."""
-        if interface.eni_id and interface.status != "DELETED":
+        if interface.status == "DELETED":
+            return
+        for eni_id in [interface.eni_id] if interface.eni_id else await self._unrecorded(scope, interface):
             try:
-                await self._ec2(scope, "DeleteNetworkInterface", {"NetworkInterfaceId": interface.eni_id})
+                await self._ec2(scope, "DeleteNetworkInterface", {"NetworkInterfaceId": eni_id})
             except AwsError as error:
                 if error.code != "InvalidNetworkInterfaceID.NotFound":
                     raise
         interface.status = "DELETED"
+
+    async def _unrecorded(self, scope: Scope, interface: Interface) -> list[str]:
+        """What EC2 made when the emulator was killed before it could write the answer down."""
+        wanted = [{"Name": "description", "Values": [_description(scope, interface)]}]
+        found = await self._ec2(scope, "DescribeNetworkInterfaces", {"Filters": wanted})
+        return [each["NetworkInterfaceId"] for each in found.get("NetworkInterfaces", [])]
+
+
+def _description(scope: Scope, interface: Interface) -> str:
+    return f"arn:aws:ecs:{scope.region}:{scope.account}:attachment/{interface.attachment_id}"

@@ -127,6 +127,7 @@ class Interface:
     mac: str = ""
     address: str = ""
     dns_name: str = ""
+    vpc_id: str = ""
 
     def describe(self) -> dict[str, Any]:
         """AWS's form, an attachment."""

@@ -162,9 +162,7 @@ class Credentials(KeyIds):
             principal = Principal(account, user.arn, "user", user.id, user.name, session.access_key_id)
         else:
             principal = Principal.root(account, session.access_key_id)
-        return Credential(
-            session.access_key_id, session.secret, session.token, session.expires, principal, active=True
-        )
+        return Credential(session.access_key_id, session.secret, session.token, session.expires, principal, active=True)
 
     def issue_session(
         self,

@@ -164,8 +164,7 @@ def arn_like(pattern: list[Piece], arn: str) -> bool:
     if len(expected) != len(given):
         return False
     return all(
-        compiled(plain_expression(part)).fullmatch(text) is not None
-        for part, text in zip(expected, given, strict=True)
+        compiled(plain_expression(part)).fullmatch(text) is not None for part, text in zip(expected, given, strict=True)
     )
 
 

@@ -82,9 +82,7 @@ class PermissionChecks(IamOperations):
 
     permissions: PermissionsOf
 
-    def decide(
-        self, principal: Principal, action: str, resource: str, context: dict[str, ContextValue]
-    ) -> Decision:
+    def decide(self, principal: Principal, action: str, resource: str, context: dict[str, ContextValue]) -> Decision:
         """May the principal do it? Root and services may do all."""
         if principal.kind in ("root", "service"):
             return Decision(True, policy=principal.kind)

@@ -94,7 +94,9 @@ def _of_type(
     if plain is not None and template is not None:
         values = texts(params, *plain)
         if values:
-            filled = (one if one.startswith("arn:") else template.fill(place.region, place.account, one) for one in values)
+            filled = (
+                one if one.startswith("arn:") else template.fill(place.region, place.account, one) for one in values
+            )
             return [(arn,) for arn in filled]
     if template is None:
         return None

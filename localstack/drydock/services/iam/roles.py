@@ -152,9 +152,7 @@ class InstanceProfiles(IamOperations):
         self.check_quota(request, self.directory.profiles, "InstanceProfiles")
         arn = self.arn(request, "instance-profile", path, name)
         unique_id = self.directory.unique_id(request.account, "AIPA", arn)
-        profile = InstanceProfile(
-            name=name, path=path, id=unique_id, arn=arn, created=self.now(request), tags=tags
-        )
+        profile = InstanceProfile(name=name, path=path, id=unique_id, arn=arn, created=self.now(request), tags=tags)
         self.directory.put(request.account, profile)
         return {"InstanceProfile": self._shape(request, profile, True)}
 

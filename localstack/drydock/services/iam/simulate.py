@@ -76,9 +76,7 @@ def _simulate(operation: str, params: Params, found: list[Document], bounds: lis
         several = str(entry.get("ContextKeyType", "")).endswith("List")
         if values:
             context[str(entry.get("ContextKeyName", "")).lower()] = values if several else values[0]
-    asked = [
-        (action, resource) for action in params["ActionNames"] for resource in params.get("ResourceArns") or ["*"]
-    ]
+    asked = [(action, resource) for action in params["ActionNames"] for resource in params.get("ResourceArns") or ["*"]]
     page, rest = rules.page(asked, params, lambda pair: _result(found, bounds, pair[0], pair[1], context))
     return {"EvaluationResults": page, **rest}
 

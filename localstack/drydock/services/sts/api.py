@@ -147,9 +147,7 @@ class Sts(Service):
             context["sts:transitivetagkeys"] = list(params["TransitiveTagKeys"])
         return context
 
-    def _session_policies(
-        self, account: str, params: dict[str, Any], tags: dict[str, str]
-    ) -> tuple[list[str], int]:
+    def _session_policies(self, account: str, params: dict[str, Any], tags: dict[str, str]) -> tuple[list[str], int]:
         """The documents that narrow the session, and how much of the allowed size they take (percent)."""
         policies: list[str] = []
         size = sum(len(key) + len(value) for key, value in tags.items())

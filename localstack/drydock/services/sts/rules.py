@@ -20,9 +20,7 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/\\-]{2,1224}", re.ASCII)
 
 
 def _constraint(value: object, field: str, constraint: str) -> str:
-    return (
-        f"1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: Member must {constraint}"
-    )
+    return f"1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: Member must {constraint}"
 
 
 def check_role_arn(arn: str) -> None:

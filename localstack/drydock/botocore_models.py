@@ -1,12 +1,14 @@
-"""botocore's service models, read without the weight of ordered dicts. Used on both sides; does not know moto."""
+"""botocore's service models, read without the weight of ordered dicts. Shared by the gateway and by who speaks to moto."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from typing import Any
 
 from botocore.loaders import JSONFileLoader, Loader
+from botocore.model import ServiceModel
 
 
 class PlainModels(JSONFileLoader):
@@ -19,6 +21,10 @@ class PlainModels(JSONFileLoader):
             return json.loads(file.read())
 
 
-def loader() -> Loader:
-    """A loader of botocore's own data."""
-    return Loader(file_loader=PlainModels(), include_default_search_paths=True)
+_loader = Loader(file_loader=PlainModels(), include_default_search_paths=True)
+
+
+@functools.cache
+def service_model(service: str) -> ServiceModel:
+    """The newest model of a service that botocore ships."""
+    return ServiceModel(_loader.load_service_model(service, "service-2"), service)

@@ -1,0 +1,123 @@
+"""Other people's client programs, as they come: the AWS CLI and localstack-client."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.emulator_process import EmulatorProcess
+from tests.services.ecs.story import EXECUTION_POLICY, IMAGE, trust
+
+pytestmark = pytest.mark.clients
+
+
+def find_aws() -> str | None:
+    """Debian's first: the Python environment of the tests may bring another."""
+    return "/usr/bin/aws" if Path("/usr/bin/aws").exists() else shutil.which("aws")
+
+
+@pytest.fixture
+def cli(emulator: EmulatorProcess, account: str, tmp_path: Path) -> Callable[..., Any]:
+    """``cli("ecs", "list-clusters")``: its output, parsed where it is JSON."""
+    program = find_aws()
+    if program is None:
+        pytest.skip("no AWS CLI here (Debian: apt install awscli)")
+    environment = {
+        "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1", "AWS_PAGER": "", "LANG": "C.UTF-8",
+    }  # fmt: skip
+
+    def run(*arguments: str) -> Any:
+        done = subprocess.run(
+            [program, "--endpoint-url", emulator.url, "--no-cli-pager", *arguments],
+            env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"aws {' '.join(arguments)}: {done.stderr}"
+        return json.loads(done.stdout) if done.stdout.lstrip().startswith("{") else done.stdout
+
+    return run
+
+
+def ps(marker: str) -> list[str]:
+    """The lines of ``ps`` whose program has this argument."""
+    lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in lines if line.split()[1:] == ["sleep", marker]]
+
+
+def test_the_aws_cli_starts_a_task_that_ps_shows_and_ends_it(
+    cli: Callable[..., Any], account: str, aws: Callable[..., Any]
+) -> None:
+    marker = f"300.{int(account) % 10**9:09}"
+    cli("iam", "create-role", "--role-name", "execution", "--assume-role-policy-document",
+        trust("ecs-tasks.amazonaws.com"))  # fmt: skip
+    cli("iam", "attach-role-policy", "--role-name", "execution", "--policy-arn", EXECUTION_POLICY)
+    cli("logs", "create-log-group", "--log-group-name", "/cli")
+    assert cli("ecs", "create-cluster", "--cluster-name", "cli")["cluster"]["status"] == "ACTIVE"
+    options = {"awslogs-group": "/cli", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p"}
+    container = {"name": "app", "image": IMAGE, "command": ["sh", "-c", f"echo begun; exec sleep {marker}"],
+                 "stopTimeout": 2, "logConfiguration": {"logDriver": "awslogs", "options": options}}  # fmt: skip
+    cli("ecs", "register-task-definition", "--family", "app", "--requires-compatibilities", "FARGATE",
+        "--network-mode", "awsvpc", "--cpu", "256", "--memory", "512",
+        "--execution-role-arn", f"arn:aws:iam::{account}:role/execution",
+        "--container-definitions", json.dumps([container]))  # fmt: skip
+    subnet = cli("ec2", "describe-subnets")["Subnets"][0]["SubnetId"]
+    task = cli("ecs", "run-task", "--cluster", "cli", "--task-definition", "app", "--launch-type", "FARGATE",
+               "--network-configuration", f"awsvpcConfiguration={{subnets=[{subnet}],assignPublicIp=ENABLED}}",
+               )["tasks"][0]["taskArn"]  # fmt: skip
+    named = ("--cluster", "cli", "--tasks", task)
+    cli("ecs", "wait", "tasks-running", *named)
+    assert cli("ecs", "describe-tasks", *named)["tasks"][0]["lastStatus"] == "RUNNING"
+    assert len(ps(marker)) == 1, "RUNNING, and ps does not show it"
+    cli("ecs", "stop-task", "--cluster", "cli", "--task", task, "--reason", "enough")
+    cli("ecs", "wait", "tasks-stopped", *named)
+    assert ps(marker) == [], "STOPPED, and ps shows it"
+    stopped = cli("ecs", "describe-tasks", *named)["tasks"][0]
+    assert stopped["stoppedReason"] == "enough"
+    assert stopped["containers"][0]["exitCode"] in (137, 143)
+    stream = f"p/app/{task.rpartition('/')[2]}"
+    events = cli("logs", "get-log-events", "--log-group-name", "/cli", "--log-stream-name", stream)["events"]
+    assert [event["message"] for event in events] == ["begun"]
+    assert "begun" in cli("logs", "tail", "/cli", "--since", "1d", "--format", "short")
+
+
+def test_the_aws_clis_errors_are_readable(emulator: EmulatorProcess, account: str, tmp_path: Path) -> None:
+    program = find_aws()
+    if program is None:
+        pytest.skip("no AWS CLI here (Debian: apt install awscli)")
+    done = subprocess.run(
+        [program, "--endpoint-url", emulator.url, "ecs", "list-tasks", "--cluster", "nowhere"],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": account,
+             "AWS_SECRET_ACCESS_KEY": "t", "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 254
+    assert "(ClusterNotFoundException) when calling the ListTasks operation: Cluster not found." in done.stderr
+
+
+def test_localstack_client(emulator: EmulatorProcess, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its session is what labkit uses on the emulator."""
+    session = pytest.importorskip("localstack_client.session", reason="PyPI's localstack-client is not installed")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
+    made = session.Session(
+        aws_access_key_id=account, aws_secret_access_key="test", region_name="eu-west-1",
+        localstack_host=emulator.url.removeprefix("http://"),
+    )  # fmt: skip
+    assert made.client("sts").get_caller_identity()["Account"] == account
+    arn = made.client("ecs").create_cluster(clusterName="one")["cluster"]["clusterArn"]
+    assert arn == f"arn:aws:ecs:eu-west-1:{account}:cluster/one"
+    assert made.client("ecs").list_clusters()["clusterArns"] == [arn]
+    assert len(made.client("ec2").describe_subnets()["Subnets"]) > 0
+    emulator.get("/_drydock/reset", {"account": account})
+
+
+def test_the_health_page_of_localstack(emulator: EmulatorProcess) -> None:
+    told = emulator.get("/_localstack/health")
+    assert told["services"]["ecs"] == "running"
+    assert told["services"]["ec2"] in ("running", "available")

@@ -1,0 +1,1 @@
+"""labkit and the builder, part by part."""

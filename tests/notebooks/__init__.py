@@ -1,0 +1,1 @@
+"""Notebooks are built, run and compared."""

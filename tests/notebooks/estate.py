@@ -1,0 +1,46 @@
+"""What is there in an account, asked for by plain boto3: not by the code whose work is being checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from labkit.builder.emulator import Emulator
+
+
+def client(emulator: Emulator, account: str, service: str) -> Any:
+    """As the account's root."""
+    return boto3.client(
+        service,
+        endpoint_url=emulator.url,
+        region_name="us-east-1",
+        aws_access_key_id=account,
+        aws_secret_access_key="test",
+    )
+
+
+def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
+    """By kind, what a chapter's clean-up should have deleted; kinds with nothing are left out."""
+    ecs, iam, logs, ec2 = (client(emulator, account, name) for name in ("ecs", "iam", "logs", "ec2"))
+    roles = [role for role in iam.list_roles()["Roles"] if not role["Path"].startswith("/aws-service-role/")]
+    found = {
+        "clusters": ecs.list_clusters()["clusterArns"],
+        "task definitions": ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"],
+        "inactive task definitions": ecs.list_task_definitions(status="INACTIVE")["taskDefinitionArns"],
+        "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
+        "roles": [role["RoleName"] for role in roles],
+        "network interfaces": [
+            eni["NetworkInterfaceId"] for eni in ec2.describe_network_interfaces()["NetworkInterfaces"]
+        ],
+    }
+    return {kind: names for kind, names in found.items() if names}
+
+
+def fresh(emulator: Emulator, account: str) -> None:
+    """The account as on its first day."""
+    emulator.ask("/_drydock/reset", {"account": account})
+
+
+def faults(emulator: Emulator) -> list[str]:
+    """The emulator's own invariants that do not hold."""
+    return list(emulator.ask("/_drydock/validate")["faults"])

@@ -1,0 +1,187 @@
+"""Every notebook is run, from its first cell to its last, by three different runners."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from labkit.builder.emulator import Emulator, account_of, running
+from labkit.builder.execution import CELL_TAKES, execute, printed
+from labkit.builder.main import built
+from labkit.builder.source import notebook, read
+from labkit.exercises import NOT_ATTEMPTED
+from nbformat import NotebookNode
+
+from tests.notebooks.estate import client, faults, fresh, left_behind
+from tests.notebooks.wrong_answers import WRONG
+
+pytestmark = [pytest.mark.notebooks, pytest.mark.xdist_group("notebooks"), pytest.mark.timeout(600)]
+CHAPTERS = sorted(path.parent.name for path in (Path(__file__).resolve().parents[2] / "labs").glob("[0-9]*_*/lab.py"))
+
+
+def _verdicts(made: NotebookNode) -> dict[str, str]:
+    """What the checks and quizzes said, by cell."""
+    tagged = [cell for cell in made.cells if {"check", "quiz"} & set(cell.metadata.get("tags", []))]
+    assert len([cell for cell in tagged if "check" in cell.metadata["tags"]]) >= 2, (
+        "a chapter has two exercises at least"
+    )
+    return {cell.id: printed(cell) for cell in tagged}
+
+
+def _expect(made: NotebookNode, verdict: str) -> None:
+    wrong = {name: text for name, text in _verdicts(made).items() if f": {verdict}" not in text}
+    assert not wrong, f"these do not say {verdict!r}: {wrong}"
+
+
+def _nothing_left(emulator: Emulator, account: str) -> None:
+    assert left_behind(emulator, account) == {}
+    assert faults(emulator) == []
+
+
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_nbval_finds_the_outputs_of_the_solution_again(emulator: Emulator, root: Path, slug: str) -> None:
+    account = account_of(slug[:2])
+    fresh(emulator, account)
+    made = root / "solutions" / f"{slug}.ipynb"
+    command = [
+        sys.executable, "-m", "pytest", "--nbval", "--nbval-kernel-name", "python3", "--nbval-cell-timeout",
+        str(CELL_TAKES), "--nbval-kernel-startup-timeout", "60", "-p", "no:cacheprovider", "-p", "no:xdist",
+        "--color=no", "-q", str(made),
+    ]  # fmt: skip
+    ended = subprocess.run(
+        command, cwd=root, env=emulator.environment(account), capture_output=True, text=True, timeout=500, check=False
+    )
+    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+    code = [cell for cell in nbformat.read(made, as_version=4).cells if cell.cell_type == "code"]
+    assert re.search(rf"\b{len(code)} passed", ended.stdout), ended.stdout[-2000:]
+    _nothing_left(emulator, account)
+
+
+def _target(name: str) -> object:
+    """Targets that are not here are skipped by name, with the reason."""
+    reasons = {
+        "drydock": "",
+        "localstack": "" if os.environ.get("LOCALSTACK_AUTH_TOKEN") else "no LOCALSTACK_AUTH_TOKEN: ECS needs one",
+        "aws": "" if os.environ.get("LAB_AWS_ACCOUNT") else "no LAB_AWS_ACCOUNT: nobody builds in AWS by accident",
+    }
+    marks = [pytest.mark.skipif(bool(reasons[name]), reason=reasons[name])]
+    return pytest.param(name, marks=marks if name == "drydock" else [*marks, pytest.mark.all])
+
+
+@pytest.mark.parametrize("target", [_target("drydock"), _target("localstack"), _target("aws")])
+@pytest.mark.parametrize("folder", ["notebooks", "solutions"])
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_papermill_runs_it_to_its_end(
+    emulator: Emulator, root: Path, tmp_path: Path, slug: str, folder: str, target: str
+) -> None:
+    account = account_of(slug[:2])
+    embedded = target == "drydock"
+    if embedded:
+        fresh(emulator, account)
+    environment = emulator.environment(account) if embedded else {**os.environ, "LAB_BATCH": "1", "LAB_ROOT": str(root)}
+    environment.pop("LAB_TARGET", None)  # the parameter alone decides
+    out = tmp_path / "executed.ipynb"
+    command = [
+        sys.executable, "-m", "papermill", str(root / folder / f"{slug}.ipynb"), str(out), "-p", "target", target,
+        "-k", "python3", "--execution-timeout", str(CELL_TAKES if embedded else 900), "--start-timeout", "60",
+        "--no-progress-bar", "--cwd", str(tmp_path),
+    ]  # fmt: skip
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500 if embedded else 3600,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-6000:]
+    made = nbformat.read(out, as_version=4)
+    _expect(made, "passed" if folder == "solutions" else NOT_ATTEMPTED)
+    if embedded:
+        _nothing_left(emulator, account)
+
+
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_checks_say_what_is_wrong_with_a_wrong_answer(emulator: Emulator, root: Path, slug: str) -> None:
+    account = account_of(slug[:2])
+    fresh(emulator, account)
+    made = notebook(read(root / "labs" / slug), solved=True)
+    last_check = max(n for n, cell in enumerate(made.cells) if "check" in cell.metadata.get("tags", []))
+    exercises = {cell.id: cell for cell in made.cells if "check" in cell.metadata.get("tags", [])}
+    wrong = WRONG[slug[:2]]
+    assert {answer.exercise for answer in wrong} == {name.removesuffix("-check") for name in exercises}
+    extra = [
+        nbformat.v4.new_code_cell(f'{answer.code}\nlab.check("{answer.exercise}", answer)', id=f"wrong-{number}")
+        for number, answer in enumerate(wrong)
+    ]
+    made.cells[last_check + 1 : last_check + 1] = extra
+    execute(made, emulator, account)
+    for answer, cell in zip(wrong, extra, strict=True):
+        text = printed(next(done for done in made.cells if done.id == cell.id))
+        assert f"{answer.exercise}: not yet: " in text, f"{answer.code} -> {text}"
+        assert answer.said in text, f"{answer.code} -> {text}"
+        assert "Look at: " in text
+    _nothing_left(emulator, account)
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_every_cell_may_be_run_again(emulator: Emulator, root: Path, slug: str) -> None:
+    """Each is run twice, one right after the other."""
+    account = account_of(slug[:2])
+    fresh(emulator, account)
+    made = notebook(read(root / "labs" / slug), solved=True)
+    for cell in [cell for cell in made.cells if cell.cell_type == "code"]:
+        again = nbformat.v4.new_code_cell(cell.source, id=f"{cell.id}-again", metadata=cell.metadata)
+        made.cells.insert(made.cells.index(cell) + 1, again)
+    execute(made, emulator, account)
+    _expect(made, "passed")
+    _nothing_left(emulator, account)
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_the_plain_tier_tells_the_same_story(root: Path, slug: str) -> None:
+    """Where there are no namespaces (macOS), the same solutions pass."""
+    account = account_of(slug[:2])
+    with running(root, account, tier="plain") as plain:
+        made = execute(notebook(read(root / "labs" / slug), solved=True), plain)
+        _expect(made, "passed")
+        _nothing_left(plain, account)
+
+
+def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
+    account = account_of("98")
+    ecs, iam, logs, ec2 = (client(emulator, account, name) for name in ("ecs", "iam", "logs", "ec2"))
+    assert left_behind(emulator, account) == {}
+    ecs.create_cluster(clusterName="c")
+    ecs.register_task_definition(family="f", containerDefinitions=[{"name": "n", "image": "busybox", "memory": 64}])
+    logs.create_log_group(logGroupName="/g")
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=document)
+    ec2.create_network_interface(SubnetId=ec2.describe_subnets()["Subnets"][0]["SubnetId"])
+    assert set(left_behind(emulator, account)) == {
+        "clusters",
+        "task definitions",
+        "log groups",
+        "roles",
+        "network interfaces",
+    }
+    fresh(emulator, account)
+    assert left_behind(emulator, account) == {}
+
+
+@pytest.mark.parametrize("slug", CHAPTERS)
+def test_building_again_gives_the_same_notebook(root: Path, slug: str) -> None:
+    """But for what measured cells show; the committed file is the first build, this is the second."""
+    committed = nbformat.read(root / "solutions" / f"{slug}.ipynb", as_version=4)
+    again = built(root, read(root / "labs" / slug), solved=True)
+    for made in (committed, again):
+        for cell in made.cells:
+            if "measured" in cell.metadata.get("tags", []):
+                assert cell.outputs, f"{cell.id} is measured and shows nothing"
+                cell.outputs = []
+    assert nbformat.writes(again, sort_keys=True) == nbformat.writes(committed, sort_keys=True)
