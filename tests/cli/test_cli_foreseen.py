@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.cli.commands import ROOT, drydock, said
 from tests.emulator_process import EmulatorProcess
+from tests.robustness import machine
 
 NEEDED = ["sh", "dirname", "basename", "cmp", "grep", "tail", "cut", "sleep", "rm", "cp", "cat", "env"]
 
@@ -91,7 +92,9 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_disk_loses_nothing_acknowledged(tiny: Path) -> None:
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "going-on"])
+def test_a_full_disk_loses_nothing_acknowledged(tiny: Path, killed: bool) -> None:
+    """And when there is space again, all is well again, with or without a restart."""
     running = EmulatorProcess(tiny / "state").start()
     ecs = running.client("ecs")
     acknowledged: list[str] = []
@@ -106,15 +109,33 @@ def test_a_full_disk_loses_nothing_acknowledged(tiny: Path) -> None:
             break
         acknowledged.append(f"c{number:04}")
     assert 5 < len(acknowledged) < 999, "the disk was never full"
-    assert running.client("ecs").describe_clusters(clusters=acknowledged[:1])["clusters"], "reading goes on"
-    running.kill()
+    if killed:
+        running.kill()
     subprocess.run(["mount", "-o", "remount,size=16m", str(tiny)], check=True)
-    running.start()
+    if killed:
+        running.start()
     pages = running.client("ecs").get_paginator("list_clusters").paginate()
     there = {arn.rpartition("/")[2] for page in pages for arn in page["clusterArns"]}
     assert set(acknowledged) <= there
     running.client("ecs").create_cluster(clusterName="after")
     assert running.stop() == 0
+    assert "Traceback" not in (tiny / "state" / "serve.out").read_text()
+
+
+def test_a_full_disk_when_it_is_told_to_end(tiny: Path) -> None:
+    running = EmulatorProcess(tiny / "state").start()
+    ecs = running.client("ecs")
+    tags = [{"key": f"k{number}", "value": "x" * 250} for number in range(40)]
+    with pytest.raises(ClientError):
+        for number in range(1000):
+            ecs.create_cluster(clusterName=f"c{number:04}", tags=tags)
+    assert running.process is not None
+    below = machine.descendants(running.process.pid)
+    assert running.stop() == 1
+    assert machine.alive(below) == set()
+    told = (tiny / "state" / "serve.out").read_text()
+    assert "There is no space left for the state folder" in told
+    assert "Traceback" not in told
 
 
 def test_no_space_to_start(tiny: Path) -> None:

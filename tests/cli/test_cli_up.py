@@ -62,7 +62,7 @@ def test_both_answer_and_ctrl_c_ends_both(checkout: Path, tmp_path: Path) -> Non
         assert (checkout / "work" / "00_first.ipynb").read_text() == NOTEBOOK
         running = EmulatorProcess(state)
         running.url = found[1]
-        story = Story(lambda service, **given: running.client(service, **given), "000000000000")
+        story = Story(running.client, "000000000000")
         sleep, marker = marked_sleep()
         story.until(story.run(story.register({"command": sleep})))
         assert len(processes(marker)) == 1

@@ -22,17 +22,15 @@ ACCOUNT = "111122223333"
 
 
 def nothing_left(running: EmulatorProcess, below: set[machine.Process], markers: list[str], port: int) -> None:
-    """Within a second of its death: no process, no mount, no socket."""
-    found: dict[str, Any] = {}
-
-    def clean() -> bool:
-        found.clear()
-        found["processes"] = machine.alive(below)
-        found["containers"] = [pid for marker in markers for pid in processes(marker)]
-        found["command lines"] = machine.command_lines(str(running.state))
-        return not any(found.values())
-
-    wait_until(clean, "its processes are gone", lambda: found, patience=1.0)
+    """Containers are dead within a second of its death; then its helpers have cleaned up and are gone as well."""
+    wait_until(
+        lambda: not any(processes(marker) for marker in markers), "its containers are dead",
+        lambda: [machine.command_line(pid) for marker in markers for pid in processes(marker)], patience=1.0,
+    )  # fmt: skip
+    wait_until(
+        lambda: not machine.alive(below) and not machine.command_lines(str(running.state)), "its processes are gone",
+        lambda: {pid: machine.command_line(pid) for pid, _ in machine.alive(below)}, patience=5.0,
+    )  # fmt: skip
     assert machine.mounts(running.state) == set()
     assert not machine.listens(port)
 

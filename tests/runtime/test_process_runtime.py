@@ -353,3 +353,42 @@ def test_two_hundred_containers(tmp_path: Path, tier: str) -> None:
             assert all(each.processes == 1 for each in used.values())
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize("tier", ["namespaces", "plain"])
+def test_containers_of_a_sandbox_share_its_memory_limit(tmp_path: Path, tier: str) -> None:
+    if tier == "namespaces":
+        need_namespaces(tmp_path)
+    eat = "data = bytearray(60 << 20); print('has it', flush=True); import time; time.sleep(60)"
+
+    async def go() -> None:
+        async with running(tmp_path / "state", tier) as runtime:
+            await runtime.create_sandbox(SandboxSpec("small", "small", ("10.0.1.9",), memory=96 << 20, cpu=2))
+            first = await start(runtime, "first", ("python", "-c", eat), sandbox="small")
+            assert await first.line() == "has it"
+            second = await start(runtime, "second", ("python", "-c", eat), sandbox="small")
+            ends = {asyncio.ensure_future(one.end()) for one in (first, second)}
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            assert [(end.result().code, end.result().out_of_memory) for end in done] == [(137, True)]
+            await runtime.remove_sandbox("small")
+            await asyncio.wait(ends)
+
+    asyncio.run(go())
+
+
+def test_an_exec_can_be_killed(tmp_path: Path, tier: str) -> None:
+    async def go() -> None:
+        async with running(tmp_path / "state", tier) as runtime:
+            a = await start(runtime, "a", ("sleep", "100"))
+            ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+            null = os.open(os.devnull, os.O_RDWR)
+            await runtime.exec("check", "a", sh("sleep 50; true"), ended.set_result, pty=False, stdio=(null, null, null))
+            os.close(null)
+            await runtime.kill_exec("check")
+            assert (await asyncio.wait_for(ended, 10)).code == 137
+            assert not a.exit.done()
+            async with asyncio.timeout(5):
+                while (await runtime.usage())["a"].processes > 1:
+                    pass
+
+    asyncio.run(go())

@@ -20,11 +20,10 @@ from typing import Any
 
 from drydock.errors import AccessDenied, AwsError, NotImplementedByDrydock
 from drydock.gateway import models
-from drydock.gateway.authorize import NAMING_ROLES
 from drydock.gateway.detect import Detected, detect, exists
 from drydock.gateway.hosts import AllowedHosts
 from drydock.gateway.protocol import codec
-from drydock.gateway.protocol.validation import validate
+from drydock.gateway.protocol.validation import require, validate
 from drydock.gateway.wire import WireRequest, WireResponse
 from drydock.request import Request
 
@@ -146,12 +145,10 @@ class Gateway:
             if not models.operation_model(service, operation).has_streaming_input:
                 raise AwsError("MaxMessageLengthExceeded", "Your request was too big.", status=400)
         request = Request(service, operation, detected.region, principal, request_id, wire.source_ip, wire.headers)
-        names_a_role = (service, operation) in NAMING_ROLES
-        if service in models.FROM_MOTO and principal.kind == "root" and not names_a_role:
-            return with_id(await self._house.moto_answer(request, wire), request_id)
         params = codec.parse(service, operation, detected.protocol, wire, detected.uri)
         self._house.authorizer.check(request, params)
         if service in models.FROM_MOTO:
+            require(service, operation, params)
             return with_id(await self._house.moto_answer(request, wire), request_id)
         validate(service, operation, params)
         result = self._house.services[service].operation(operation)(request, params)

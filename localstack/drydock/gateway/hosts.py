@@ -43,5 +43,6 @@ def hostname(host_header: str) -> str:
     """The name without its port, in lower case and without the dot of the root or brackets."""
     name = host_header.strip().lower()
     if name.startswith("["):
-        return name[1:].partition("]")[0]
+        address, closed, _ = name[1:].partition("]")
+        return address if closed else ""
     return name.partition(":")[0].rstrip(".")

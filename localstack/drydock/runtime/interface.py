@@ -43,6 +43,10 @@ class SandboxSpec:
     network: str = ""
     """Sandboxes of one network reach each other by their addresses; those of different ones do not, and may have the
     same addresses"""
+    memory: int = 0
+    """Bytes that its containers may use together, 0 for no limit"""
+    cpu: float = 0.0
+    """vCPUs that they may use together, 0 for no limit"""
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,10 @@ class Runtime(ABC):
     @abstractmethod
     async def stop_container(self, name: str, timeout: float) -> None:
         """SIGTERM now, SIGKILL after ``timeout`` seconds. Returns at once; ``on_exit`` tells when it has ended."""
+
+    @abstractmethod
+    async def kill_exec(self, name: str) -> None:
+        """SIGKILL to what :meth:`exec` started under that name. Nothing happens if it has ended."""
 
     @abstractmethod
     async def usage(self) -> dict[str, Usage]:

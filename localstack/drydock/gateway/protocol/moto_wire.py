@@ -21,6 +21,7 @@ from typing import Any
 
 from drydock.errors import AwsError
 from drydock.gateway.protocol.shapes import malformed
+from drydock.gateway.protocol.validation import malformed_xml
 from drydock.gateway.wire import WireRequest, WireResponse
 
 
@@ -93,6 +94,8 @@ def parse(service: str, operation: str, protocol: str, request: WireRequest, uri
         parser.sorted_keys = sorted(lists)
         return _settled(dict(parser.parse(wire)))
     except Exception as error:  # whatever hostile input brings out of the parser, it is the input's fault
+        if protocol == "rest-xml":
+            raise malformed_xml() from error
         raise malformed("The request cannot be read as the operation's input.") from error
 
 

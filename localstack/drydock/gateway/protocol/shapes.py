@@ -37,7 +37,7 @@ def parse_json(body: bytes, shape: Shape | None) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        value = json.loads(body)
+        value = json.loads(body.decode())  # as bytes it might be UTF-16, too
     except (ValueError, RecursionError) as error:
         raise malformed("The body is not valid JSON.") from error
     return _parse_top(value, shape, _json_leaf)

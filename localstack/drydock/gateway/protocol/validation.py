@@ -13,6 +13,12 @@ from drydock.errors import AwsError
 from drydock.gateway.models import operation_model, service_model
 
 
+def malformed_xml() -> AwsError:
+    """S3's error for a body that is not what the operation wants."""
+    message = "The XML you provided was not well-formed or did not validate against our published schema"
+    return AwsError("MalformedXML", message, status=400)
+
+
 def validate(service: str, operation: str, params: dict[str, Any]) -> None:
     """Required members, lengths and ranges. Enumerations and patterns are left to the services, whose messages differ.
 
@@ -27,6 +33,35 @@ def validate(service: str, operation: str, params: dict[str, Any]) -> None:
         count = len(faults)
         plural = "s" if count > 1 else ""
         raise AwsError(code_of(service), f"{count} validation error{plural} detected: " + "; ".join(faults))
+
+
+def require(service: str, operation: str, params: dict[str, Any]) -> None:
+    """Only that the required members are there, for services that do their own validation but fail without them.
+
+    Raises AwsError with the code the service uses for it.
+    """
+    missing = _missing(params, operation_model(service, operation).input_shape)
+    if missing is None:
+        return
+    if service == "s3":
+        raise malformed_xml()
+    if service in ("sqs", "ec2"):
+        raise AwsError("MissingParameter", f"The request must contain the parameter {missing}.", status=400)
+    raise AwsError(code_of(service), f"1 validation error detected: {_fault('null', missing, 'Member must not be null')}")
+
+
+def _missing(value: Any, shape: Shape | None) -> str | None:
+    """The first required member that is not there, in structures within structures."""
+    if shape is None or shape.type_name != "structure" or not isinstance(value, dict):
+        return None
+    for name, member in shape.members.items():
+        inner = value.get(name)
+        if inner is None:
+            if name in shape.required_members:
+                return str(name)
+        elif deeper := _missing(inner, member):
+            return f"{name}.{deeper}"
+    return None
 
 
 def code_of(service: str) -> str:

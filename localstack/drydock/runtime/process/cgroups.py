@@ -114,19 +114,38 @@ class Cgroups:
         for controller in wanted:
             self._parents.setdefault(controller, path)
 
-    def create(self, name: str, memory: int, cpu: float) -> list[str]:
-        """The folders that the container's first process must join (write itself into ``cgroup.procs``)."""
+    def create_group(self, name: str, memory: int, cpu: float) -> list[str]:
+        """For a sandbox whose containers share a limit; theirs are made below it."""
+        made = self._make({controller: f"{parent}/{name}" for controller, parent in self._parents.items()}, memory, cpu)
+        version_2 = [path for path in made if path.startswith(self._parents.get("2", "\0") + "/")]
+        for path in version_2:
+            given = _read(f"{os.path.dirname(path)}/cgroup.subtree_control").split()
+            write_file(f"{path}/cgroup.subtree_control", " ".join("+" + controller for controller in given))
+        return made
+
+    def create(self, name: str, memory: int, cpu: float, below: list[str]) -> list[str]:
+        """The folders that the container's first process must join (write itself into ``cgroup.procs``).
+
+        ``below`` is what :meth:`create_group` gave for its sandbox.
+        """
+        places = {}
+        for controller, parent in self._parents.items():
+            group = next((path for path in below if path.startswith(parent + "/")), None)
+            places[controller] = f"{group or parent}/{name}"
+        return self._make(places, memory, cpu, [path for path in places.values() if os.path.dirname(path) in below])
+
+    def _make(self, places: dict[str, str], memory: int, cpu: float, always: list[str] | None = None) -> list[str]:
         made: list[str] = []
         for controller, wanted in (("memory", memory), ("cpu", cpu)):
-            parent = self._parents.get(controller)
-            if not wanted or parent is None:
+            path = places.get(controller)
+            if path is None or not (wanted or path in (always or [])):
                 continue
-            path = f"{parent}/{name}"
             if path not in made:
                 os.mkdir(path)
                 made.append(path)
-            for file, value in self._settings(controller, path, memory, cpu):
-                write_file(f"{path}/{file}", value)
+            if wanted:
+                for file, value in self._settings(controller, path, memory, cpu):
+                    write_file(f"{path}/{file}", value)
         return made
 
     def _settings(self, controller: str, path: str, memory: int, cpu: float) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -219,10 +220,7 @@ class ProcessRuntime(Runtime):
     async def create_sandbox(self, spec: SandboxSpec) -> None:
         await self._networks.enter(spec.network)
         try:
-            await self._call(
-                "create_sandbox", name=spec.name, hostname=spec.hostname, addresses=list(spec.addresses),
-                network=spec.network,
-            )  # fmt: skip
+            await self._call("create_sandbox", **{**asdict(spec), "addresses": list(spec.addresses)})
         except RuntimeFailure:
             await self._networks.leave(spec.network)
             raise
@@ -306,6 +304,10 @@ class ProcessRuntime(Runtime):
     async def stop_container(self, name: str, timeout: float) -> None:
         if (False, name) in self._running:
             await self._call("stop", name=name, timeout=timeout)
+
+    async def kill_exec(self, name: str) -> None:
+        if (True, name) in self._running:
+            await self._call("kill_exec", name=name)
 
     async def usage(self) -> dict[str, Usage]:
         result, _ = await self._call("usage")

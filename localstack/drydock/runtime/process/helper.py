@@ -78,7 +78,7 @@ class Helper:
     def patience(self) -> float | None:
         """Milliseconds until something is due."""
         due = [when for when, _ in self.deadlines]
-        if any(container.polled for container in self.containers.values()):
+        if any(container.polled or container.sandbox.polled for container in self.containers.values()):
             due.append(self.next_check)
         return max(0.0, (min(due) - time.monotonic()) * 1000 + 0.5) if due else None
 
@@ -130,12 +130,10 @@ class Helper:
         self.tier.close_network(name)
         return {}, []
 
-    def do_create_sandbox(
-        self, _: int, __: list[int], name: str, hostname: str, addresses: list[str], network: str
-    ) -> _Answer:
+    def do_create_sandbox(self, _: int, __: list[int], name: str, memory: int, cpu: float, **place: Any) -> _Answer:
         if name in self.sandboxes:
             raise LookupError(f"there is a sandbox {name} already")
-        sandbox = Sandbox(name, hostname, addresses, network)
+        sandbox = Sandbox(name, place["hostname"], place["addresses"], place["network"], memory, cpu)
         self.tier.open_sandbox(sandbox)
         self.sandboxes[name] = sandbox
         return {}, []
@@ -149,7 +147,13 @@ class Helper:
             if container.sandbox is sandbox:
                 self.tier.kill(container)
         self.tier.close_sandbox(sandbox)
+        self.release(sandbox)
         return {}, []
+
+    def release(self, sandbox: Sandbox) -> None:
+        """If it was removed and nothing runs in it any more."""
+        if sandbox.name not in self.sandboxes and not any(c.sandbox is sandbox for c in self.containers.values()):
+            self.tier.release_sandbox(sandbox)
 
     def do_sockets(self, _: int, __: list[int], sandbox: str, count: int) -> _Answer:
         return {}, self.tier.sockets(self.sandbox(sandbox), count)
@@ -223,6 +227,12 @@ class Helper:
                 os.close(slave)
         self.execs[process.pid] = process
         return {}, [master] if pty else []
+
+    def do_kill_exec(self, _: int, __: list[int], name: str) -> _Answer:
+        for process in self.execs.values():
+            if process.name == name:
+                self.tier.kill(process)
+        return {}, []
 
     def do_stop(self, _: int, __: list[int], name: str, timeout: float) -> _Answer:
         container = self.find(name)
@@ -304,6 +314,8 @@ class Helper:
                     if execution.container is process:
                         self.tier.kill(execution)
             self.tell_exit(process, launch.exit_code(status))
+            if isinstance(process, Container):
+                self.release(process.sandbox)
         if folders:
             self.remove(folders)
         self.tier.kill_strays(self.containers.keys() | self.execs.keys() | self.removers)
@@ -349,20 +361,35 @@ class Helper:
         return result, []
 
     def enforce_limits(self) -> None:
-        """Where the kernel does not. As the kernel's, it kills the largest process of the container."""
+        """Where the kernel does not. As the kernel's, it kills the largest process of the container, or of the sandbox
+        where that is over the limit that its containers share."""
         now = time.monotonic()
-        if now < self.next_check or not any(container.polled for container in self.containers.values()):
+        if now < self.next_check or not any(c.polled or c.sandbox.polled for c in self.containers.values()):
             return
         room = _LONGEST * _ASSUMED_RATE
+        together: dict[str, list[tuple[int, int, Container]]] = {}
         for pid, parts in measure(self.containers, self.execs).items():
             container = self.containers[pid]
-            if not container.polled:
+            programs = [(memory, program) for memory, _, program in parts if memory >= 0]
+            used = sum(memory for memory, _ in programs)
+            if container.polled:
+                if used > container.spec["memory"]:
+                    container.limit_hit = True
+                    os.kill(max(programs)[1], signal.SIGKILL)
+                room = min(room, container.spec["memory"] - used)
+            if container.sandbox.polled:
+                mine = [(memory, program, container) for memory, program in programs]
+                together.setdefault(container.sandbox.name, []).extend(mine)
+        for shared in together.values():
+            sandbox = shared[0][2].sandbox if shared else None
+            if sandbox is None:
                 continue
-            used = sum(memory for memory, _, _ in parts if memory >= 0)
-            if used > container.spec["memory"]:
+            used = sum(memory for memory, _, _ in shared)
+            if used > sandbox.memory:
+                _, largest, container = max(shared, key=lambda one: one[0])
                 container.limit_hit = True
-                os.kill(max(parts)[2], signal.SIGKILL)
-            room = min(room, container.spec["memory"] - used)
+                os.kill(largest, signal.SIGKILL)
+            room = min(room, sandbox.memory - used)
         self.next_check = now + min(_LONGEST, max(_SHORTEST, room / _ASSUMED_RATE))
 
 

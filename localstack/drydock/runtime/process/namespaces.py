@@ -183,9 +183,12 @@ class NamespacesTier(Tier):
 
         sandbox.net = self.networks.new_namespace(prepare)
         try:
+            sandbox.cgroups = self.cgroups.create_group(f"s{sandbox.net}", sandbox.memory, sandbox.cpu)
+            sandbox.polled = sandbox.memory > 0 and not self.cgroups.memory
             self.networks.link(sandbox)
         except OSError:
             self.close_sandbox(sandbox)
+            self.release_sandbox(sandbox)
             raise
 
     def close_sandbox(self, sandbox: Sandbox) -> None:
@@ -193,6 +196,10 @@ class NamespacesTier(Tier):
         if sandbox.net >= 0:
             os.close(sandbox.net)
             sandbox.net = -1
+
+    def release_sandbox(self, sandbox: Sandbox) -> None:
+        self.cgroups.remove(sandbox.cgroups)
+        sandbox.cgroups = []
 
     def sockets(self, sandbox: Sandbox, count: int) -> list[int]:
         def make() -> list[int]:
@@ -208,7 +215,9 @@ class NamespacesTier(Tier):
 
     def spawn(self, container: Container, stdio: list[int], report: int) -> None:
         spec = container.spec
-        container.cgroups = self.cgroups.create(container.folder, spec["memory"], spec["cpu"])
+        container.cgroups = self.cgroups.create(
+            container.folder, spec["memory"], spec["cpu"], container.sandbox.cgroups
+        )
         container.polled = bool(spec["memory"]) and not self.cgroups.memory
         try:
             unshare(NEWPID, "pid")  # for the next child only; then home, else the next unshare(pid) is EINVAL
@@ -305,6 +314,7 @@ class NamespacesTier(Tier):
             setns(container.handle, NEWNS | NEWPID | NEWNET | NEWUTS | NEWIPC)
             app = os.fork()  # only a child is in the other pid namespace
             if app == 0:
+                die_with_parent(signal.SIGKILL)  # the keeper is what can be killed from outside
                 os.setsid()
                 self._run_program(container.spec, spec["argv"], spec["pty"], stdio, report)
             for descriptor in {*stdio, report}:

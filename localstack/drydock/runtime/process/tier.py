@@ -10,12 +10,17 @@ if TYPE_CHECKING:
 
 
 class Sandbox:
-    """``net`` and ``link`` are the namespaces tier's: the net namespace, the name of the router's end of the veth."""
+    """``net`` and ``link`` are the namespaces tier's: the net namespace, the name of the router's end of the veth.
+    ``memory`` (bytes) and ``cpu`` (vCPUs) are what its containers share, 0 for no limit. ``polled``: as in Container."""
 
-    __slots__ = ("addresses", "hostname", "link", "name", "net", "network")
+    __slots__ = ("addresses", "cgroups", "cpu", "hostname", "link", "memory", "name", "net", "network", "polled")
 
-    def __init__(self, name: str, hostname: str, addresses: list[str], network: str) -> None:
+    def __init__(self, name: str, hostname: str, addresses: list[str], network: str, memory: int, cpu: float) -> None:
         self.name = name
+        self.memory = memory
+        self.cpu = cpu
+        self.polled = memory > 0
+        self.cgroups: list[str] = []
         self.network = network
         self.hostname = hostname
         self.addresses = addresses
@@ -94,6 +99,10 @@ class Tier(abc.ABC):
 
     @abc.abstractmethod
     def close_sandbox(self, sandbox: Sandbox) -> None: ...
+
+    def release_sandbox(self, sandbox: Sandbox) -> None:
+        """It was closed, and the last process in it has ended."""
+        return
 
     @abc.abstractmethod
     def sockets(self, sandbox: Sandbox, count: int) -> list[int]:

@@ -296,14 +296,16 @@ class TaskDriver:
                 timeout = min(
                     definition.container(container.name).get("stopTimeout", STOP_TIMEOUT), LONGEST_STOP_TIMEOUT
                 )
-                await self._house.runtime.stop_container(container.runtime_id, self._clock.real_budget(timeout))
+                await self._as_far_as_it_lives(
+                    self._house.runtime.stop_container(container.runtime_id, self._clock.real_budget(timeout))
+                )
         while any(container.status == "RUNNING" for container in self._task.containers):
             self._changed.clear()
             await self._changed.wait()
 
     async def _deprovision(self) -> None:
         self._house.dataplane.close_sandbox(self._task.id)
-        await self._house.runtime.remove_sandbox(self._task.id)
+        await self._as_far_as_it_lives(self._house.runtime.remove_sandbox(self._task.id))
         for stream in self._streams.values():
             await stream.close()
         self._streams.clear()
@@ -314,6 +316,13 @@ class TaskDriver:
                 await self._house.interfaces.delete(self._scope, interface)
             except AwsError as error:
                 log.error("the network interface of %s stays behind: %s", self._task.arn, error)
+
+    async def _as_far_as_it_lives(self, work: Awaitable[None]) -> None:
+        """What the runtime cannot do any more because it has died need not be done: its containers died with it."""
+        try:
+            await work
+        except RuntimeFailure as failure:
+            log.warning("%s: %s", self._task.arn, failure)
 
     async def _passes(self, seconds: float) -> None:
         await self._clock.sleep(durations.scaled(seconds, self._house.instant))
@@ -400,10 +409,10 @@ class TaskController:
             driver.ask_to_stop(code, reason)
 
     def runtime_lost(self) -> None:
-        """All containers are gone, and nobody asked for it."""
+        """All containers end, and nobody asked for it. Their ends are told one by one: STOPPED only without processes."""
         for _, _, task in self.tasks.all():
             if task.last_status in lifecycle.WITH_PROCESSES and (driver := self._drivers.get(task.arn)):
-                driver.processes_lost(RUNTIME_LOST)
+                driver.ask_to_stop("TerminationNotice", RUNTIME_LOST)
 
     async def reset(self, account: str | None) -> None:
         """End the processes of an account's tasks at once; the store forgets them afterwards."""
