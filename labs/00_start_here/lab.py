@@ -129,6 +129,8 @@ try:
 except iam.exceptions.EntityAlreadyExistsException:
     print("It is there already, which is fine.")
 iam.get_waiter("role_exists").wait(RoleName="ecsTaskExecutionRole")
+if here.target == "aws":
+    time.sleep(10)  # it takes some seconds until all of AWS knows a new role
 role_arn = iam.get_role(RoleName="ecsTaskExecutionRole")["Role"]["Arn"]
 print(role_arn)
 
@@ -255,6 +257,9 @@ task = lab.wait(lambda: describe(here.task), until="STOPPED", name="your first t
 # | STOPPING | stops what still runs |
 # | DEPROVISIONING | deletes the network interface |
 # | STOPPED | remembers it for about an hour, then forgets |
+#
+# (Between RUNNING and STOPPING there is DEACTIVATING, in which a task leaves its load balancer. Yours has none, and AWS
+# keeps no timestamp of it.)
 
 # %% id="story"
 lab.timeline(task, times=False)
@@ -502,14 +507,15 @@ lab.cleanup(here)
 #
 # * **Permissions.** Here you were the account's root, who may do everything. At work you are somebody with a policy, and
 #   need `iam:PassRole` to hand the execution role to ECS: the commonest *AccessDenied* of a first day.
-# * **Roles take a moment.** A new role is known everywhere after some seconds. `run_task` right after `create_role` may
-#   say that it was "unable to assume the role"; wait and try again.
+# * **Roles take a moment.** A new role is known everywhere after some seconds, which is why the cell that made it waited
+#   there. `run_task` right after `create_role` may say that it was "unable to assume the role".
 # * **The image is really downloaded.** The emulator has no internet, so its `python:3.12-slim` is a stand-in made of your
 #   own machine's Python, whatever version that is. On AWS it is Debian with Python 3.12.
-# * **A virtual machine of its own.** Fargate runs every task in a micro-VM. Here tasks are separated by Linux
-#   namespaces, which is fine for learning and no boundary against malice.
+# * **A virtual machine of its own.** Fargate runs every task in a micro-VM. Here tasks are processes of your own machine,
+#   kept apart by Linux namespaces where it has them (`./lab status` says), which is fine for learning and no boundary
+#   against malice.
 # * **Time.** A task takes 20 to 40 seconds to start, and you will wait for every one of them.
 # * **Money.** A quarter vCPU with half a GB costs about 1.2 US cents an hour, billed by the second with a minute at
 #   least; a public IPv4 address half a cent an hour.
 #
-# **Next:** chapter 01 takes a container apart, and puts it beside a virtual machine.
+# **Next.** You have met every box of the picture once. The chapters that follow open them one by one.

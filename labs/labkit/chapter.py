@@ -129,7 +129,7 @@ def begin(nn: str, target: str | None = None) -> Chapter:
         raise LabError(
             f"Chapter {nn} does not run on {chosen.name}.", f"Set LAB_TARGET to {' or '.join(told.targets)}."
         )
-    where = targets.describe(chosen)
+    where = targets.describe(chosen, told.makes)
     account = _confirmed_account(chosen)
     tag_with(nn)
     made = session()

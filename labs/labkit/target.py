@@ -11,6 +11,7 @@ import os
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,8 +92,8 @@ def choose(name: str | None) -> Target:
     return current()
 
 
-def describe(target: Target) -> str:
-    """In which world we are, in a few words, after having looked. Raises LabError."""
+def describe(target: Target, services: Collection[str] = ()) -> str:
+    """In which world we are, in a few words, after having looked whether it has these services. Raises LabError."""
     if target.name == "aws":
         return "AWS itself"
     if target.is_drydock:
@@ -103,4 +104,10 @@ def describe(target: Target) -> str:
             raise LabError("The emulator is still starting.", "Run this cell again in a second.")
         return f"the embedded emulator, containers in the {health['runtime_tier']} tier"
     health = target.ask("/_localstack/health")
+    lacking = [name for name in services if health.get("services", {}).get(name, "disabled") == "disabled"]
+    if lacking:
+        raise LabError(
+            f"This LocalStack has no {' and no '.join(lacking)}.",
+            "ECS, ECR and load balancers are in its paid plans (LOCALSTACK_AUTH_TOKEN); the embedded emulator has them.",
+        )
     return f"LocalStack {health.get('version', '')}".strip()

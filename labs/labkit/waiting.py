@@ -15,6 +15,9 @@ T = TypeVar("T")
 STATUS_KEYS = ("lastStatus", "status", "Status", "State", "StackStatus", "state")
 POLL_EVERY = {"drydock": 0.1, "localstack": 1.0, "aws": 3.0}
 """Real seconds between two looks; on AWS few enough not to be throttled"""
+LEAST_PATIENCE = 60.0
+"""Real seconds before which nobody gives up (unless the timeout itself is shorter): what a container does takes real time,
+however fast the lab clock runs"""
 
 
 def state_of(seen: Any) -> str:
@@ -39,14 +42,15 @@ def wait(
     """Look again and again (``what()``) until the state is ``until``, and answer with what was seen last.
 
     ``until`` is a state, several, or a function of what was seen. While we wait the lab clock runs at ``speed``.
-    ``timeout`` is in seconds of lab time (on AWS: real time). Raises LabError when it is over.
+    ``timeout`` is in seconds of lab time (on AWS: real time), but never less than a minute of real time if it is longer than
+    that itself. Raises LabError when it is over.
     """
     target = targets.current()
     label = name or getattr(what, "__name__", "it").strip("<>").replace("lambda", "it").replace("_", " ")
     reached = _condition(until)
     line = LiveLine()
     with Lease(target, speed):
-        began = read(target)["now"]
+        began, patience = read(target)["now"], time.monotonic() + min(timeout, LEAST_PATIENCE)
         while True:
             seen = what()
             state = state_of(seen)
@@ -54,7 +58,7 @@ def wait(
                 line.settle(f"{label}: {state}" if not callable(until) else f"{label}: done")
                 return seen
             passed = read(target)["now"] - began
-            if passed > timeout:
+            if passed > timeout and time.monotonic() > patience:
                 line.settle(f"{label}: {state}")
                 raise LabError(
                     f"{label} is still {state} after {timeout:g} seconds (lab time).",

@@ -112,7 +112,12 @@ class Clock:
         heapq.heappush(self._timers, (lab, next(self._order), future))
         if self._timers[0][2] is future:
             self._arm()
-        await future
+        try:
+            await future
+        except asyncio.CancelledError:
+            self._timers = [timer for timer in self._timers if timer[2] is not future]
+            heapq.heapify(self._timers)
+            raise
 
     async def budget(self, seconds: float) -> None:
         """Wait for ``seconds`` of lab time that real work may use: never less real time than min(seconds, 2 s)."""

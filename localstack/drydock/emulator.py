@@ -28,6 +28,7 @@ from drydock.gateway.identity import Identity
 from drydock.gateway.models import FROM_MOTO
 from drydock.gateway.protocol.validation import validate
 from drydock.gateway.server import Server, bind
+from drydock.gateway.task_pages import TaskPages
 from drydock.gateway.wire import WireRequest, WireResponse
 from drydock.ids import Ids
 from drydock.images.content import ContentStore
@@ -37,6 +38,7 @@ from drydock.moto_backend.backend import MotoBackend, MotoRequest
 from drydock.request import Principal, Request
 from drydock.runtime.interface import Runtime, RuntimeInfo
 from drydock.services.ecs.api import Ecs
+from drydock.services.ecs.identities import ADDRESS as METADATA_ADDRESS
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
 from drydock.services.service import Platform, Service
@@ -102,7 +104,7 @@ class Emulator:
         self.authorizer = Authorizer(self.iam)
         self.gateway = Gateway(self, AllowedHosts([config.host, *config.allow_hosts]))
         self._server = Server(self.gateway)
-        self.endpoint_inside: str | None = None
+        self._task_pages = Server(TaskPages(self.ecs.identities, ""))
 
     async def start(self) -> None:
         """Serve, then begin the controllers. Raises UserError."""
@@ -121,6 +123,7 @@ class Emulator:
         """End every container and child process, write everything down."""
         self.ready = False
         await self._server.close()
+        await self._task_pages.close()
         for service in self.services.values():
             await service.stop()
         await self.dataplane.close()
@@ -220,14 +223,24 @@ class Emulator:
         return ProcessRuntime(self.config.state / "runtime", self.config.runtime_tier)
 
     async def _listen_inside(self) -> None:
-        """Containers reach us at an address of their own network, where the tier has one."""
+        """Containers reach AWS's API, and what ECS tells them about themselves, at addresses of their own network; in a
+        tier without such addresses, on the loopback address."""
+        identities = self.ecs.identities
 
-        async def serve(network: str, listener: socket.socket) -> Callable[[], None]:
+        async def serve_api(network: str, listener: socket.socket) -> Callable[[], None]:
             return (await self._server.listen(listener)).close
 
-        inside = await self.runtime.listen(INSIDE_ADDRESS, self.port, serve)
-        self.endpoint_inside = f"http://{INSIDE_ADDRESS if inside else '127.0.0.1'}:{self.port}"
-        self.ecs.controller.endpoint_inside = self.endpoint_inside
+        async def serve_metadata(network: str, listener: socket.socket) -> Callable[[], None]:
+            return (await Server(TaskPages(identities, network)).listen(listener)).close
+
+        if await self.runtime.listen(INSIDE_ADDRESS, self.port, serve_api):
+            await self.runtime.listen(METADATA_ADDRESS, 80, serve_metadata)
+            identities.endpoint, identities.pages = f"http://{INSIDE_ADDRESS}:{self.port}", f"http://{METADATA_ADDRESS}"
+        elif not identities.pages:
+            listener = bind("127.0.0.1", 0)
+            identities.endpoint = f"http://127.0.0.1:{self.port}"
+            identities.pages = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            await self._task_pages.listen(listener)
 
     def _runtime_lost(self, reason: str) -> None:
         log.error("the runtime is gone: %s", reason)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from drydock.gateway.hosts import AllowedHosts
+
 from tests.emulator_process import EmulatorProcess
 from tests.gateway.raw import exchange, head, request, scope
 
@@ -14,11 +14,17 @@ SERVED = (
     "s3.localhost.localstack.cloud:4566",
 )  # fmt: skip
 FOREIGN = (
-    "example.com", "localhost.example.com", "127.0.0.1.nip.io", "notlocalhost", "10.0.0.1", "169.254.169.254", "0.0.0.0",
+    "example.com", "localhost.example.com", "127.0.0.1.nip.io", "notlocalhost", "10.0.0.1", "169.254.169.254", "0.0.0.0",  # noqa: S104
     "[::]", "[fe80::1]", "[::1", "", " ", "localhost.localstack.cloud.evil.net", "evil.net:localhost", "2130706433", "localhost@evil.net",
     "xn--lcalhost-54a", "evil.net\\.localhost.com", "a" * 5000, "évil", "%6cocalhost",
 )  # fmt: skip
-ORIGINS = ("http://localhost:8888", "https://localhost", "http://127.0.0.1:4566", "http://console.localhost:4566", "http://[::1]:1")
+ORIGINS = (
+    "http://localhost:8888",
+    "https://localhost",
+    "http://127.0.0.1:4566",
+    "http://console.localhost:4566",
+    "http://[::1]:1",
+)
 STRANGERS = (
     "null", "http://example.com", "https://localhost.example.com", "file://", "chrome-extension://abc", "http://[", "http://",
     "", "http://localhost@evil.net", "javascript:localhost", "http://127.0.0.1.evil.net", "://localhost", "//localhost",
@@ -83,6 +89,6 @@ def test_head_of_the_tests_is_a_request(emulator: EmulatorProcess) -> None:
 
 
 def test_names_that_were_allowed() -> None:
-    hosts = AllowedHosts(["Drydock", "0.0.0.0", ""])
+    hosts = AllowedHosts(["Drydock", "0.0.0.0", ""])  # noqa: S104
     assert hosts.admits("drydock:4566") and hosts.admits_origin("http://drydock:4566")
-    assert not hosts.admits("") and not hosts.admits("0.0.0.0") and not hosts.admits("other")
+    assert not hosts.admits("") and not hosts.admits("0.0.0.0") and not hosts.admits("other")  # noqa: S104

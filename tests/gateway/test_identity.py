@@ -182,7 +182,9 @@ def test_the_wrong_time(
     emulator: EmulatorProcess, user: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, service: str, code: str, off: Any
 ) -> None:
     """Real time, whatever the lab's clock says."""
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda remove_tzinfo=True: (datetime.now(UTC) + off).replace(tzinfo=None))
+    monkeypatch.setattr(
+        botocore.auth, "get_current_datetime", lambda remove_tzinfo=True: (datetime.now(UTC) + off).replace(tzinfo=None)
+    )
     with pytest.raises(ClientError) as told:
         CALLS[service](client(emulator, service, user.key))
     error: Any = told.value.response["Error"]
@@ -196,7 +198,11 @@ def test_a_quarter_of_an_hour_is_forgiven(
     emulator: EmulatorProcess, user: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     early = timedelta(minutes=14)
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda remove_tzinfo=True: (datetime.now(UTC) - early).replace(tzinfo=None))
+    monkeypatch.setattr(
+        botocore.auth,
+        "get_current_datetime",
+        lambda remove_tzinfo=True: (datetime.now(UTC) - early).replace(tzinfo=None),
+    )
     assert client(emulator, "ecs", user.key).list_clusters()["clusterArns"] == []
 
 
@@ -321,7 +327,9 @@ def test_what_aws_has_and_we_lack_is_501(aws: Callable[..., Any], call: str) -> 
 
 
 def test_what_aws_does_not_have(emulator: EmulatorProcess, account: str) -> None:
-    scope = "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=" + "0" * 64
+    scope = (
+        "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=" + "0" * 64
+    )
     for service, headers, body in (
         ("ecs", {"X-Amz-Target": "AmazonEC2ContainerServiceV20141113.MakeCoffee"}, b"{}"),
         ("ecs", {"X-Amz-Target": "SomebodyElse.ListClusters"}, b"{}"),

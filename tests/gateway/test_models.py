@@ -26,7 +26,9 @@ def test_each_service_is_in_one_list() -> None:
 
 
 def test_target_prefixes() -> None:
-    modelled = {metadata(service)["targetPrefix"]: service for service in SERVICES if "targetPrefix" in metadata(service)}
+    modelled = {
+        metadata(service)["targetPrefix"]: service for service in SERVICES if "targetPrefix" in metadata(service)
+    }
     assert modelled == TARGET_PREFIXES
 
 
@@ -55,10 +57,17 @@ def test_a_signature_tells_the_service(service: str) -> None:
         config=Config(parameter_validation=False),
     )  # fmt: skip
     client.meta.events.register("before-send", note)
-    simple = {"s3": "list_buckets", "sts": "get_caller_identity", "lambda": "list_functions", "scheduler": "list_schedules"}
+    simple = {
+        "s3": "list_buckets",
+        "sts": "get_caller_identity",
+        "lambda": "list_functions",
+        "scheduler": "list_schedules",
+    }
     with pytest.raises(Sent):
         getattr(client, simple.get(service) or next(iter(client.meta.method_to_api_mapping)))()
-    headers = {name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in seen[0].headers.items()}
+    headers = {
+        name.lower(): value.decode() if isinstance(value, bytes) else value for name, value in seen[0].headers.items()
+    }
     headers.pop("x-amz-target", None)
     scope = headers["authorization"].partition("Credential=")[2].split("/")
     assert SIGNING_NAMES.get(scope[3], scope[3]) == service

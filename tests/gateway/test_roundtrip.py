@@ -55,7 +55,7 @@ CASES = [
 ]
 
 
-@pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
+@pytest.fixture(params=CASES, ids="-".join)
 def spoken(request: pytest.FixtureRequest) -> tuple[ServiceModel, str]:
     """A service's model, and a protocol that the service speaks."""
     service, protocol = request.param
@@ -116,7 +116,9 @@ def test_requests(spoken: tuple[ServiceModel, str]) -> None:
         for _ in range(ROUNDS):
             if f"{name}:{operation.name}" in TAKEN_FOR_ANOTHER or operation.has_event_stream_input:
                 continue
-            params = without_text(operation.input_shape, maker.structure(operation.input_shape), LEFT_AS_TEXT.get(name, ()))
+            params = without_text(
+                operation.input_shape, maker.structure(operation.input_shape), LEFT_AS_TEXT.get(name, ())
+            )
             request = on_the_wire(operation, protocol, params)
             detected = detect(request)
             if (detected.service, detected.operation, detected.protocol) != (name, operation.name, protocol):

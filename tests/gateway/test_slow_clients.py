@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from drydock.gateway import app as app_module
 from drydock.gateway import server as server_module
 from drydock.gateway.app import Gateway
 from drydock.gateway.hosts import AllowedHosts
 from drydock.gateway.server import Server, bind
+
 from tests.gateway.raw import head, scope
 
 PATIENCE = 0.3

@@ -17,7 +17,8 @@ def lab_environment(
     emulator: EmulatorProcess, account: str, aws: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[EmulatorProcess]:
     """What ``./lab up`` sets for a notebook."""
-    for name in ("LAB_TARGET", "LAB_AWS_ACCOUNT", "AWS_REGION", "AWS_DEFAULT_REGION"):
+    monkeypatch.setenv("LAB_TARGET", "drydock")  # set, so that what a test makes of it is undone
+    for name in ("LAB_AWS_ACCOUNT", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
     monkeypatch.setenv("LAB_ACCOUNT", account)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import labkit as lab
 import pytest
-from labkit import chapter, clocks, sessions
+from labkit import chapter, clocks, sessions, waiting
 from labkit import target as targets
 from labkit.errors import EmulatorDown
 
@@ -110,10 +111,21 @@ def test_wait_answers_with_what_it_saw_and_gives_the_clock_back(
     assert _speed(emulator, account) == 100, "the emulator of the tests runs at 100x when nobody waits"
 
 
-def test_wait_gives_up_in_lab_time_and_gives_the_clock_back(emulator: EmulatorProcess, account: str) -> None:
+def test_wait_gives_up_in_lab_time_and_gives_the_clock_back(
+    emulator: EmulatorProcess, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "LEAST_PATIENCE", 0.0)
     with pytest.raises(lab.LabError, match="task is still PENDING after 200 seconds"):
         lab.wait(lambda: "PENDING", until={"STOPPED"}, name="task", timeout=200, speed=1000)
     assert _speed(emulator, account) == 100
+
+
+def test_wait_does_not_give_up_before_real_work_had_its_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LEAST_PATIENCE", 0.5)
+    began = time.monotonic()
+    with pytest.raises(lab.LabError, match="still PENDING after 100 seconds"):
+        lab.wait(lambda: "PENDING", until="STOPPED", name="task", timeout=100, speed=5000)
+    assert 0.5 <= time.monotonic() - began < 10
 
 
 def test_the_clock_is_given_back_after_any_error(emulator: EmulatorProcess, account: str) -> None:
@@ -304,6 +316,15 @@ def test_on_aws_the_emulators_endpoint_does_not_count(monkeypatch: pytest.Monkey
 def test_what_answers_may_be_something_else(monkeypatch: pytest.MonkeyPatch, lab_environment: EmulatorProcess) -> None:
     monkeypatch.setattr(targets.Target, "ask", lambda self, path, body=None: {"services": {}})
     with pytest.raises(lab.LabError, match="is not Drydock"):
+        lab.begin("00")
+
+
+def test_a_localstack_without_ecs_is_said_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its health page lists what its plan has; Drydock's own page of that name has it all."""
+    assert lab.begin("00", target="localstack").target == "localstack"
+    health = {"services": {"logs": "running", "iam": "available", "ecs": "disabled"}}
+    monkeypatch.setattr(targets.Target, "ask", lambda self, path, body=None: health)
+    with pytest.raises(lab.LabError, match="This LocalStack has no ecs"):
         lab.begin("00")
 
 

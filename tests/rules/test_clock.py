@@ -225,7 +225,9 @@ def test_a_cancelled_sleeper_keeps_nobody_else_asleep(real: RealTime) -> None:
     run(real, scenario())
 
 
-@pytest.mark.parametrize(("speed", "seconds"), [(1, 10), (100, 10), (100, 1), (100_000, 3600), (5, 30), (0.5, 3), (60, 0)])
+@pytest.mark.parametrize(
+    ("speed", "seconds"), [(1, 10), (100, 10), (100, 1), (100_000, 3600), (5, 30), (0.5, 3), (60, 0)]
+)
 def test_real_work_has_two_real_seconds_or_what_it_was_promised(real: RealTime, speed: float, seconds: float) -> None:
     async def scenario() -> None:
         clock = Clocks(Store(None), speed=speed).of(ACCOUNT)

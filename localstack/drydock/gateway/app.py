@@ -141,9 +141,8 @@ class Gateway:
         principal = self._house.identity.principal(wire, detected)
         if service in models.LACKING:
             raise NotImplementedByDrydock(service, operation, "This service is not part of Drydock yet.")
-        if service == "s3" and len(wire.body) > LARGEST_XML:
-            if not models.operation_model(service, operation).has_streaming_input:
-                raise AwsError("MaxMessageLengthExceeded", "Your request was too big.", status=400)
+        if len(wire.body) > LARGEST_XML and service == "s3" and not models.takes_object(operation):
+            raise AwsError("MaxMessageLengthExceeded", "Your request was too big.", status=400)
         request = Request(service, operation, detected.region, principal, request_id, wire.source_ip, wire.headers)
         params = codec.parse(service, operation, detected.protocol, wire, detected.uri)
         self._house.authorizer.check(request, params)

@@ -76,6 +76,11 @@ def operation_model(service: str, operation: str) -> OperationModel:
     return service_model(service).operation_model(operation)
 
 
+def takes_object(operation: str) -> bool:
+    """Whether an operation of S3 has an object's content for its body, and not XML."""
+    return bool(operation_model("s3", operation).has_streaming_input)
+
+
 @functools.cache
 def error_status(service: str) -> dict[str, int]:
     """HTTP status of the errors a service models, by code."""

@@ -31,7 +31,7 @@ def test_a_task_that_is_to_stop_comes_to_its_end(status: str) -> None:
 
 
 @pytest.mark.parametrize("status, then, when_stopping", [
-    ("PROVISIONING", "PENDING", "DEPROVISIONING"), ("PENDING", "ACTIVATING", "DEPROVISIONING"),
+    ("PROVISIONING", "PENDING", "DEPROVISIONING"), ("PENDING", "ACTIVATING", "DEACTIVATING"),
     ("ACTIVATING", "RUNNING", "DEACTIVATING"), ("RUNNING", None, "DEACTIVATING"),
     ("DEACTIVATING", "STOPPING", "STOPPING"), ("STOPPING", "DEPROVISIONING", "DEPROVISIONING"),
     ("DEPROVISIONING", "STOPPED", "STOPPED"), ("STOPPED", None, None),

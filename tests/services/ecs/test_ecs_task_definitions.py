@@ -214,17 +214,13 @@ def test_log_options_are_checked(aws: Aws, account: str) -> None:
 
 
 LACKING_OF_CONTAINER: dict[str, Any] = {
-    "secrets": [{"name": "S", "valueFrom": "arn:x"}], "dependsOn": [{"containerName": "b", "condition": "START"}],
-    "healthCheck": {"command": ["CMD", "true"]}, "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}],
-    "ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 1}], "privileged": True, "hostname": "h",
-    "disableNetworking": True, "interactive": True, "pseudoTerminal": True, "dnsSearchDomains": ["x"],
-    "linuxParameters": {"sharedMemorySize": 64}, "environmentFiles": [{"value": "arn:x", "type": "s3"}],
-    "logConfiguration": {"logDriver": "splunk"}, "restartPolicy": {"enabled": True},
-    "resourceRequirements": [{"type": "GPU", "value": "1"}], "extraHosts": [{"hostname": "h", "ipAddress": "1.1.1.1"}],
+    "privileged": True, "hostname": "h", "disableNetworking": True, "interactive": True, "pseudoTerminal": True,
+    "dnsSearchDomains": ["x"], "linuxParameters": {"sharedMemorySize": 64}, "logConfiguration": {"logDriver": "splunk"},
+    "resourceRequirements": [{"type": "GPU", "value": "1"}], "dockerSecurityOptions": ["no-new-privileges"],
 }  # fmt: skip
 LACKING_OF_TASK: dict[str, Any] = {
-    "volumes": [{"name": "v"}], "ephemeralStorage": {"sizeInGiB": 30}, "pidMode": "task", "enableFaultInjection": True,
-    "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}, "proxyConfiguration": {"containerName": "p"},
+    "pidMode": "task", "enableFaultInjection": True, "proxyConfiguration": {"containerName": "p"},
+    "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"},
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import json
 import math
+import re
 import sys
 import warnings
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ from drydock.errors import AwsError
 from drydock.gateway.protocol.shapes import malformed
 from drydock.gateway.protocol.validation import malformed_xml
 from drydock.gateway.wire import WireRequest, WireResponse
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""What no XML may hold, not even escaped: an error that quotes it could not be read"""
 
 
 @functools.cache
@@ -118,9 +122,9 @@ def _check_json(body: bytes, model: Any) -> None:
     """moto takes a body that is no JSON for a message. Raises ValueError."""
     shape = model.input_shape
     payload = shape.serialization.get("payload") if shape else None
-    if body and shape and (payload is None or shape.members[payload].type_name == "structure"):
-        if not isinstance(json.loads(body), dict):
-            raise ValueError("not an object")
+    is_json = shape is not None and (payload is None or shape.members[payload].type_name == "structure")
+    if body and is_json and not isinstance(json.loads(body), dict):
+        raise ValueError("not an object")
 
 
 def _settled(value: Any) -> Any:
@@ -170,6 +174,6 @@ def _serialize(service: str, operation: str, protocol: str, result: Any, request
     context = serialize.SerializationContext(request_id)
     out = serializer(operation_model=_model(service, operation), context=context).serialize(result)
     body = out["body"] or b""  # None where an optional payload was left out
-    return WireResponse(
-        out["status_code"], body.encode() if isinstance(body, str) else bytes(body), dict(out["headers"])
-    )
+    if isinstance(body, str):
+        body = (_NOT_IN_XML.sub("\ufffd", body) if protocol != "rest-json" else body).encode()
+    return WireResponse(out["status_code"], bytes(body), dict(out["headers"]))

@@ -47,7 +47,9 @@ def require(service: str, operation: str, params: dict[str, Any]) -> None:
         raise malformed_xml()
     if service in ("sqs", "ec2"):
         raise AwsError("MissingParameter", f"The request must contain the parameter {missing}.", status=400)
-    raise AwsError(code_of(service), f"1 validation error detected: {_fault('null', missing, 'Member must not be null')}")
+    raise AwsError(
+        code_of(service), f"1 validation error detected: {_fault('null', missing, 'Member must not be null')}"
+    )
 
 
 def _missing(value: Any, shape: Shape | None) -> str | None:

@@ -9,6 +9,7 @@ from drydock.images.standins import StandIns
 from drydock.runtime.interface import Runtime
 from drydock.services.ecs import lifecycle
 from drydock.services.ecs.controller import TaskController
+from drydock.services.ecs.identities import Identities
 from drydock.services.ecs.model import Cluster, Family, Task, TaskDefinition
 from drydock.services.ecs.roles import RoleSessions
 from drydock.services.ecs.tags import TagOperations
@@ -36,7 +37,10 @@ class Ecs(TagOperations):
         self.families = platform.store.collection(Family, "ecs", "family")
         self.tasks = platform.store.collection(Task, "ecs", "task")
         self.roles = RoleSessions(platform, iam)
-        self.controller = TaskController(platform, runtime, images, self.roles, self.definitions, dataplane, instant)
+        self.identities = Identities(platform, iam, self.tasks, self.definitions)
+        self.controller = TaskController(
+            platform, runtime, images, self.roles, self.definitions, dataplane, self.identities, instant
+        )
 
     async def start(self) -> None:
         self.controller.start()

@@ -6,6 +6,7 @@ Source: "Send Amazon ECS logs to CloudWatch".
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,6 +17,11 @@ from drydock.services.ecs.model import Task
 
 log = logging.getLogger(__name__)
 LARGEST_BATCH = 2000
+LARGEST_EVENT = 64 << 10
+"""Bytes of a line; a longer one becomes several events. Well below CloudWatch Logs' own limit, also when every byte
+becomes a replacement character of three"""
+LARGEST_REQUEST = 1_000_000
+"""Bytes of a batch, below PutLogEvents' limit of 1,048,576"""
 FLUSH_AFTER = 0.1
 """Real seconds that lines are collected before they are sent"""
 HIGH_WATER = 20_000
@@ -36,7 +42,7 @@ class LogStream:
         self._flushing: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
         self._drained.set()
-        self._closing = False
+        self._hurry = asyncio.Event()
 
     async def open(self, create_group: bool) -> None:
         """Make the stream, and the group if asked to. Raises AwsError."""
@@ -56,8 +62,10 @@ class LogStream:
         answer is to be awaited before the next."""
         if not line.strip():
             return None
-        event = {"timestamp": int(self._clock.now() * 1000), "message": line.decode("utf-8", "replace")}
-        self._waiting.append(event)
+        now = int(self._clock.now() * 1000)
+        for start in range(0, len(line), LARGEST_EVENT):
+            text = line[start : start + LARGEST_EVENT].decode("utf-8", "replace")
+            self._waiting.append({"timestamp": now, "message": text})
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.get_running_loop().create_task(self._flush(), name=f"awslogs {self.stream}")
         if len(self._waiting) < HIGH_WATER:
@@ -65,19 +73,21 @@ class LogStream:
         self._drained.clear()
         return self._drained.wait()
 
-    async def close(self) -> None:
-        """Send what waits."""
-        self._closing = True
-        if self._flushing is not None:
+    async def flush(self) -> None:
+        """Send what waits, now."""
+        self._hurry.set()
+        while self._flushing is not None and not self._flushing.done():
             await self._flushing
         if self._waiting:
             await self._flush()
+        self._hurry.clear()
 
     async def _flush(self) -> None:
-        if not self._closing:
-            await asyncio.sleep(FLUSH_AFTER)
+        if not self._hurry.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), FLUSH_AFTER)
         while self._waiting:
-            batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+            batch = self._next_batch()
             try:
                 await self._send(
                     "PutLogEvents", {"logGroupName": self.group, "logStreamName": self.stream, "logEvents": batch}
@@ -86,6 +96,16 @@ class LogStream:
                 log.warning("awslogs of %s lost %d lines: %s", self.stream, len(batch), error)
             if len(self._waiting) < HIGH_WATER:
                 self._drained.set()
+
+    def _next_batch(self) -> list[dict[str, Any]]:
+        size = count = 0
+        for event in self._waiting[:LARGEST_BATCH]:
+            size += len(event["message"].encode()) + 26
+            if count and size > LARGEST_REQUEST:
+                break
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
 
 
 def failure_reason(error: AwsError) -> str:

@@ -25,8 +25,8 @@ class Stage:
 
 LIFE: dict[str, Stage] = {
     "PROVISIONING": Stage("attach the network interface", "PENDING", "DEPROVISIONING"),
-    "PENDING": Stage("pull images and prepare the containers", "ACTIVATING", "DEPROVISIONING"),
-    "ACTIVATING": Stage("start the containers", "RUNNING", "DEACTIVATING"),
+    "PENDING": Stage("pull images, start the containers", "ACTIVATING", "DEACTIVATING"),
+    "ACTIVATING": Stage("register with load balancers", "RUNNING", "DEACTIVATING"),
     "RUNNING": Stage("watch the containers", None, "DEACTIVATING"),
     "DEACTIVATING": Stage("deregister from load balancers", "STOPPING", "STOPPING"),
     "STOPPING": Stage("stop the containers", "DEPROVISIONING", "DEPROVISIONING"),
@@ -34,7 +34,7 @@ LIFE: dict[str, Stage] = {
     "STOPPED": Stage("nothing", None, None),
 }
 
-WITH_PROCESSES = frozenset({"ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING"})
+WITH_PROCESSES = frozenset({"PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING"})
 """States in which a container of the task may have a process"""
 
 

@@ -94,6 +94,12 @@ class Container:
     pid: int | None = None
     """Of its first process on this machine while it runs; not shown by AWS's API"""
     log_stream: str | None = None
+    health: str = "UNKNOWN"
+    started_at: float | None = None
+    restarts: int = 0
+    """How often its restart policy started it again"""
+    limits: dict[str, str] = field(default_factory=dict)
+    """cpu, memory, memoryReservation as describe shows them"""
 
     def describe(self, task: Task) -> dict[str, Any]:
         """AWS's form."""
@@ -111,7 +117,8 @@ class Container:
             "networkInterfaces": [
                 {"attachmentId": eni.attachment_id, "privateIpv4Address": eni.address} for eni in task.interfaces
             ],
-            "healthStatus": "UNKNOWN",
+            "healthStatus": self.health,
+            **self.limits,
         }
         return {key: value for key, value in shown.items() if value is not None}
 
@@ -181,6 +188,10 @@ class Task:
     request_digest: str = ""
     """Of the RunTask request that made it, to be compared with another one of the same ``clientToken``"""
     architecture: str = "X86_64"
+    health: str = "UNKNOWN"
+    ephemeral_storage: int = 20
+    """GiB, as it was asked for; a task may use the machine's disk, and no limit is enforced"""
+    capacity_provider: str = ""
 
     def describe(self, with_tags: bool = False) -> dict[str, Any]:
         """AWS's form."""
@@ -196,7 +207,7 @@ class Task:
             "desiredStatus": self.desired_status,
             "enableExecuteCommand": False,
             "group": self.group,
-            "healthStatus": "UNKNOWN",
+            "healthStatus": self.health,
             "lastStatus": self.last_status,
             "launchType": self.launch_type,
             "overrides": self.overrides,
@@ -209,7 +220,8 @@ class Task:
             "taskArn": self.arn,
             "taskDefinitionArn": self.task_definition_arn,
             "version": self.version,
-            "ephemeralStorage": {"sizeInGiB": 20} if self.launch_type == "FARGATE" else None,
+            "ephemeralStorage": {"sizeInGiB": self.ephemeral_storage} if self.launch_type == "FARGATE" else None,
+            "capacityProviderName": self.capacity_provider or None,
             "createdAt": as_datetime(self.created_at),
             **{name: as_datetime(at) for name, at in self.times.items()},
         }

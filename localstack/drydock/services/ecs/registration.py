@@ -9,26 +9,25 @@ from __future__ import annotations
 from typing import Any
 
 from drydock.errors import AwsError
-from drydock.services.ecs import rules
+from drydock.services.ecs import container_checks, rules
 from drydock.services.ecs.rules import client_error
 
 _LACKING = {
-    "secrets": "secrets", "environmentFiles": "environment files", "dependsOn": "container dependencies",
-    "healthCheck": "container health checks", "firelensConfiguration": "FireLens", "ulimits": "ulimits",
-    "restartPolicy": "restart policies", "repositoryCredentials": "private registries",
-    "resourceRequirements": "GPUs", "volumesFrom": "volumesFrom", "mountPoints": "mount points",
-    "systemControls": "system controls", "extraHosts": "extra hosts", "dnsServers": "DNS servers", "links": "links",
-    "dnsSearchDomains": "DNS search domains", "hostname": "host names", "disableNetworking": "networking turned off",
-    "privileged": "privileged containers", "interactive": "interactive", "pseudoTerminal": "pseudo terminals",
-    "dockerSecurityOptions": "Docker security options", "credentialSpecs": "credential specs",
+    "firelensConfiguration": "FireLens", "repositoryCredentials": "private registries",
+    "resourceRequirements": "GPUs", "systemControls": "system controls", "extraHosts": "extra hosts",
+    "dnsServers": "DNS servers", "links": "links", "dnsSearchDomains": "DNS search domains", "hostname": "host names",
+    "disableNetworking": "networking turned off", "privileged": "privileged containers", "interactive": "interactive",
+    "pseudoTerminal": "pseudo terminals", "dockerSecurityOptions": "Docker security options",
+    "credentialSpecs": "credential specs",
 }  # fmt: skip
 """Parameters of a container that AWS has and we would not act on: refused, never ignored"""
 _LACKING_OF_TASK = {
-    "volumes": "volumes", "proxyConfiguration": "proxies", "ephemeralStorage": "ephemeral storage",
-    "inferenceAccelerators": "inference accelerators", "placementConstraints": "placement constraints",
-    "pidMode": "pid modes", "ipcMode": "ipc modes", "trustedExecutionConfiguration": "trusted execution",
-    "enableFaultInjection": "fault injection",
+    "proxyConfiguration": "proxies", "inferenceAccelerators": "inference accelerators",
+    "placementConstraints": "placement constraints", "pidMode": "pid modes", "ipcMode": "ipc modes",
+    "trustedExecutionConfiguration": "trusted execution", "enableFaultInjection": "fault injection",
 }  # fmt: skip
+SMALLEST_STORAGE, LARGEST_STORAGE = 21, 200
+"""GiB of ephemeral storage that can be asked for on Fargate"""
 
 
 def check(params: dict[str, Any]) -> None:
@@ -61,6 +60,7 @@ def check(params: dict[str, Any]) -> None:
         _check_fargate(params)
     for container in containers:
         _check_container(container, params, fargate)
+    container_checks.check_all(params, fargate)
 
 
 def _lacking(what: str) -> AwsError:
@@ -71,26 +71,16 @@ def _check_fargate(params: dict[str, Any]) -> None:
     if params.get("networkMode") != "awsvpc":
         raise client_error("Fargate only supports network mode ‘awsvpc’.")
     rules.check_fargate_size(params.get("cpu"), params.get("memory"))
+    storage = params.get("ephemeralStorage", {}).get("sizeInGiB")
+    if storage is not None and not SMALLEST_STORAGE <= storage <= LARGEST_STORAGE:
+        raise client_error(
+            f"The ephemeral storage must be between {SMALLEST_STORAGE} and {LARGEST_STORAGE} GiB."  # (?)
+        )
 
 
 def _check_container(container: dict[str, Any], params: dict[str, Any], fargate: bool) -> None:
-    name = container["name"]
     if not container.get("image"):
         raise client_error("Container.image should not be null or empty.")
-    hard, soft = container.get("memory"), container.get("memoryReservation")
-    if not hard and not soft and not params.get("memory"):
-        raise client_error(
-            f"Invalid setting for container '{name}'. At least one of 'memory' or 'memoryReservation' must be specified."
-        )
-    if hard and soft and soft > hard:
-        raise client_error(
-            f"Invalid setting for container '{name}'. 'memory' must be greater than or equal to 'memoryReservation'."
-        )
-    if params.get("memory") and (total := rules.parse_memory(params["memory"])) and hard and hard > total:
-        raise client_error(
-            f"Invalid setting for container '{name}'. The container's memory of {hard} MiB is larger than the task's "
-            f"memory of {total} MiB."  # (?)
-        )
     for member, what in _LACKING.items():
         if container.get(member):
             raise _lacking(f"{what} of a container")
@@ -138,7 +128,7 @@ def document(params: dict[str, Any]) -> dict[str, Any]:
         **kept,
         "networkMode": mode,
         "containerDefinitions": [_container(container, mode) for container in params["containerDefinitions"]],
-        "volumes": [],
+        "volumes": [{"host": {}, **volume} for volume in params.get("volumes", [])],
         "placementConstraints": [],
         "compatibilities": ["EC2", "FARGATE"] if fits_fargate else ["EC2"],
     }

@@ -113,9 +113,9 @@ def command(definition: dict[str, Any], override: dict[str, Any], entrypoint: An
     return (*entrypoint, *(tail or default))
 
 
-def environment(definition: dict[str, Any], override: dict[str, Any], image: dict[str, str]) -> dict[str, str]:
-    """The image's, then the definition's, then the override's."""
-    env = dict(image)
+def environment(definition: dict[str, Any], override: dict[str, Any]) -> dict[str, str]:
+    """The definition's, then the override's."""
+    env: dict[str, str] = {}
     for source in (definition, override):
         env |= {entry["name"]: entry.get("value", "") for entry in source.get("environment", []) if "name" in entry}
     return env

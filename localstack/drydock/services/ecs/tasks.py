@@ -129,6 +129,7 @@ class TaskOperations(ClusterOperations, TaskDefinitionOperations):
                     image=document["image"],
                     essential=document["essential"],
                     runtime_id=f"{task_id}-{number_id}",
+                    limits=_limits(document),
                 )
             )
         network = params["networkConfiguration"]["awsvpcConfiguration"]
@@ -155,6 +156,7 @@ class TaskOperations(ClusterOperations, TaskDefinitionOperations):
             started_by=params.get("startedBy", ""),
             overrides={"containerOverrides": [], "inferenceAcceleratorOverrides": [], **overrides},
             interfaces=[Interface(ids.uuid(scope, "attachment", arn), subnet)],
+            ephemeral_storage=definition.document.get("ephemeralStorage", {}).get("sizeInGiB", 20),
             tags=tags,
             client_token=params.get("clientToken", ""),
             request_digest=_digest(params) if params.get("clientToken") else "",
@@ -223,3 +225,9 @@ def _digest(params: Params) -> str:
 def _family_of(task: Task) -> str:
     name = rules.definition_name(task.task_definition_arn)
     return name.family if name else ""
+
+
+def _limits(document: dict[str, Any]) -> dict[str, str]:
+    """A container's, as DescribeTasks shows them: text."""
+    shown = {name: document.get(name) for name in ("cpu", "memory", "memoryReservation")}
+    return {name: str(value) for name, value in shown.items() if value is not None}

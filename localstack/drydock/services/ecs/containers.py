@@ -1,0 +1,200 @@
+"""One container of a task: what it is started with, its output, its health checks, its restarts and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from drydock.clock import Clock
+from drydock.images.standins import Image
+from drydock.runtime.interface import ContainerSpec, Exit, Mount, Runtime, RuntimeFailure
+from drydock.services.ecs import rules, startup
+from drydock.services.ecs.awslogs import LogStream
+from drydock.services.ecs.health import Check, Health, after
+from drydock.services.ecs.model import Container, Task
+from drydock.services.ecs.startup import Seen
+
+log = logging.getLogger(__name__)
+NOT_STARTED = (125, 126, 127)
+"""Docker's exit codes for a command that could not be started"""
+
+
+class ContainerRun:
+    """Drives one container. ``changed`` is called when something about it is different."""
+
+    def __init__(
+        self, task: Task, container: Container, document: dict[str, Any], clock: Clock, changed: Callable[[], None]
+    ) -> None:
+        self.container = container
+        self.document = document
+        self.stream: LogStream | None = None
+        self.image: Image | None = None
+        self.injected: dict[str, str] = {}
+        """From secrets and environment files"""
+        self._task = task
+        self._clock = clock
+        self._changed = changed
+        self._runtime: Runtime | None = None
+        self._spec: ContainerSpec | None = None
+        self._ended = asyncio.Event()
+        self._health: asyncio.Task[None] | None = None
+        self._endings: set[asyncio.Task[None]] = set()
+        self.stopping = False
+
+    @property
+    def essential(self) -> bool:
+        """Whether the task ends with it."""
+        return self.container.essential
+
+    def seen(self) -> Seen:
+        """What the planner needs to know of it."""
+        document, container = self.document, self.container
+        return Seen(
+            name=container.name,
+            status=container.status,  # type: ignore[arg-type]
+            exit_code=container.exit_code,
+            health=container.health,
+            depends_on=tuple((d["containerName"], d["condition"]) for d in document.get("dependsOn", [])),
+            start_timeout=document.get("startTimeout"),
+            started_at=container.started_at,
+        )
+
+    def spec(self, override: dict[str, Any], environment: dict[str, str], mounts: tuple[Mount, ...]) -> ContainerSpec:
+        """What the runtime is asked for. ``environment`` is ECS's own part."""
+        assert self.image is not None
+        document, image = self.document, self.image
+        env = {**image.env, **environment, **self.injected}
+        env |= rules.environment(document, override)
+        linux = document.get("linuxParameters", {})
+        return ContainerSpec(
+            name=self.container.runtime_id,
+            sandbox=self._task.id,
+            layers=image.layers,
+            argv=rules.command(document, override, image.entrypoint, image.command),
+            env=env,
+            cwd=document.get("workingDirectory") or image.cwd,
+            user=document.get("user") or image.user,
+            host_files=image.host_files,
+            mounts=mounts,
+            memory=int(override.get("memory") or document.get("memory") or 0) << 20,
+            init=bool(linux.get("initProcessEnabled")),
+            read_only=bool(document.get("readonlyRootFilesystem")),
+            ulimits={u["name"]: (u["softLimit"], u["hardLimit"]) for u in document.get("ulimits", [])},
+        )
+
+    async def start(self, runtime: Runtime, spec: ContainerSpec) -> None:
+        """Raises RuntimeFailure. A command that does not exist ends the container with 127."""
+        self._runtime, self._spec = runtime, spec
+        container = self.container
+        container.pid = await runtime.start_container(spec, self._on_output, self._on_exit)
+        container.started_at = self._clock.now()
+        if container.status == "PENDING":  # else it has ended already
+            container.status = "RUNNING"
+        if "healthCheck" in self.document and container.status == "RUNNING":
+            self._health = asyncio.get_running_loop().create_task(self._check_health(), name="health checks")
+        self._changed()
+
+    async def stop(self, real_seconds: float) -> None:
+        """SIGTERM, and SIGKILL after so long."""
+        self.stopping = True
+        if self._runtime is not None:
+            await self._runtime.stop_container(self.container.runtime_id, real_seconds)
+
+    async def close(self) -> None:
+        """After the end of its task: the last lines go out, nothing is checked any more."""
+        self.stopping = True
+        if self._health is not None:
+            self._health.cancel()
+        if self._endings:
+            await asyncio.wait(set(self._endings))
+        if self.stream is not None:
+            await self.stream.flush()
+
+    def lost(self) -> None:
+        """Its process has ended with the runtime, and nobody will tell us."""
+        self.stopping = True
+        if self.container.status == "RUNNING":
+            self.container.status, self.container.pid, self.container.exit_code = "STOPPED", None, 137
+
+    # -- output and end
+    def _on_output(self, source: str, line: bytes) -> Awaitable[object] | None:
+        return self.stream.write(source, line) if self.stream else None
+
+    def _on_exit(self, exit: Exit) -> None:
+        ending = asyncio.get_running_loop().create_task(self._end(exit), name=f"end of {self.container.runtime_id}")
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    async def _end(self, exit: Exit) -> None:
+        """The last lines first, so that who sees the exit code sees the log too."""
+        if self._health is not None:
+            self._health.cancel()
+        if self.stream is not None:
+            await self.stream.flush()
+        container = self.container
+        ran_for = self._clock.now() - (container.started_at or self._clock.now())
+        container.pid = None
+        if not self.stopping and startup.should_restart(self.document.get("restartPolicy"), exit.code, ran_for):
+            await self._restart()
+            return
+        container.status = "STOPPED"
+        container.exit_code = exit.code
+        if exit.out_of_memory:
+            container.reason = "OutOfMemoryError: Container killed due to memory usage"
+        elif exit.error and exit.code in NOT_STARTED:
+            container.reason = f"CannotStartContainerError: {exit.error}"
+        self._changed()
+
+    async def _restart(self) -> None:
+        assert self._runtime is not None and self._spec is not None
+        self.container.restarts += 1
+        self.container.health = "UNKNOWN"
+        self.container.status = "PENDING"
+        try:
+            await self.start(self._runtime, self._spec)
+        except RuntimeFailure as error:
+            self.container.status, self.container.exit_code = "STOPPED", 125
+            self.container.reason = f"CannotStartContainerError: {error}"
+            self._changed()
+
+    # -- health
+    async def _check_health(self) -> None:
+        """Every interval of lab time; the time-out is a budget for real work."""
+        check, health = Check.of(self.document["healthCheck"]), Health()
+        begun = self._clock.now()
+        number = 0
+        while True:
+            await self._clock.sleep(check.interval)
+            number += 1
+            passed = await self._passes(check, f"{self.container.runtime_id}-check-{self.container.restarts}-{number}")
+            health = after(health, check, passed, self._clock.now() - begun)
+            if health.status != self.container.health:
+                self.container.health = health.status
+                self._changed()
+
+    async def _passes(self, check: Check, name: str) -> bool:
+        assert self._runtime is not None
+        ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+
+        def on_exit(exit: Exit) -> None:
+            if not ended.done():
+                ended.set_result(exit)
+
+        null = os.open(os.devnull, os.O_RDWR)
+        try:
+            await self._runtime.exec(
+                name, self.container.runtime_id, check.command, on_exit, pty=False, stdio=(null, null, null)
+            )
+            async with asyncio.timeout(self._clock.real_budget(check.timeout)):
+                return (await ended).code == 0
+        except TimeoutError:
+            await self._runtime.kill_exec(name)
+            return False
+        except RuntimeFailure as error:
+            log.info("health check of %s: %s", self.container.runtime_id, error)
+            return False
+        finally:
+            os.close(null)

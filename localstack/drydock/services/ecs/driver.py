@@ -1,0 +1,349 @@
+"""Walks one task through ``lifecycle.LIFE``, doing the work of each state.
+
+A driver looks at the task and its containers, never at what it did before. What is to be started or stopped next is
+decided in ``startup``; a failure raises :class:`TaskFailed`, whose message becomes the task's ``stoppedReason``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+from collections.abc import Awaitable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drydock import durations
+from drydock.clock import Clock
+from drydock.dataplane.plane import PlaneFailure
+from drydock.errors import AwsError
+from drydock.images.standins import ImageNotFound
+from drydock.runtime.interface import Mount, RuntimeFailure, SandboxSpec
+from drydock.services.ecs import awslogs, lifecycle, rules, secrets, startup
+from drydock.services.ecs.awslogs import LogStream
+from drydock.services.ecs.containers import ContainerRun
+from drydock.services.ecs.model import Container, Task, TaskDefinition
+from drydock.store import Scope
+
+if TYPE_CHECKING:
+    from drydock.services.ecs.controller import TaskController
+
+log = logging.getLogger(__name__)
+STOP_TIMEOUT, LONGEST_STOP_TIMEOUT = 30.0, 120.0
+
+
+class TaskFailed(Exception):
+    """The task cannot go on; the message is its ``stoppedReason``, ``container`` the one to blame."""
+
+    def __init__(self, reason: str, container: Container | None = None) -> None:
+        super().__init__(reason)
+        self.container = container
+
+
+class TaskDriver:
+    """One task on its way. ``notice`` it when something about the task has changed."""
+
+    def __init__(self, house: TaskController, scope: Scope, task: Task) -> None:
+        self._house = house
+        self._scope = scope
+        self.task = task
+        self._changed = asyncio.Event()
+        self._clock: Clock = house.platform.clock(scope.account)
+        self._runs: list[ContainerRun] = []
+        if task.last_status != "STOPPED":  # the definition of a stopped task may be gone
+            self._definition: TaskDefinition = house.definition(scope, task)
+            self._runs = [
+                ContainerRun(task, container, self._definition.container(container.name), self._clock, self.notice)
+                for container in task.containers
+            ]
+
+    # -- the walk
+    async def run(self) -> None:
+        """To the end of the task's life, and until it is forgotten."""
+        task = self.task
+        while task.last_status != "STOPPED":
+            try:
+                await self._work()
+            except TaskFailed as failure:
+                if failure.container is not None:
+                    failure.container.reason = str(failure)
+                self.ask_to_stop("TaskFailedToStart", str(failure))
+            following = lifecycle.following(task.last_status, task.desired_status == "STOPPED")
+            if following is not None:
+                self._enter(following)
+                if following == "STOPPED":
+                    self._house.forget_if_unused(self._scope, self._definition)
+        age = self._clock.now() - task.times.get("stoppedAt", self._clock.now())
+        await self._clock.sleep(durations.STOPPED_TASK_KEPT - age)
+        self._house.tasks.delete(self._scope, task.arn)
+
+    def ask_to_stop(self, code: str, reason: str) -> None:
+        """The first reason stays."""
+        task = self.task
+        if task.desired_status != "STOPPED":
+            task.desired_status = "STOPPED"
+            task.stop_code = task.stop_code or code
+            task.stopped_reason = task.stopped_reason or reason
+            task.times.setdefault("stoppingAt", self._clock.now())
+            self._save()
+        self._changed.set()
+
+    def notice(self) -> None:
+        """A container has changed: work out what that means for the task."""
+        task = self.task
+        task.health = startup.task_health(
+            [(run.essential, "healthCheck" in run.document, run.container.health) for run in self._runs]
+        )
+        self._save()
+        if rules.essential_ended(task.containers) and not self._house.closing:
+            self.ask_to_stop("EssentialContainerExited", "Essential container in task exited")
+        self._changed.set()
+
+    def processes_lost(self, reason: str) -> None:
+        """Every process of the task has ended with an earlier life of the emulator, and nobody will tell."""
+        for run in self._runs:
+            run.lost()
+        self.ask_to_stop("TerminationNotice", reason)
+
+    def runtime_lost(self, reason: str) -> None:
+        """Its processes end without our doing; each end is still told, and none is started again."""
+        for run in self._runs:
+            run.stopping = True
+        self.ask_to_stop("TerminationNotice", reason)
+
+    def _enter(self, status: str) -> None:
+        task, now = self.task, self._clock.now()
+        task.last_status = status
+        if status == "RUNNING":
+            task.times["startedAt"] = now
+        elif status == "STOPPING":
+            task.times.setdefault("stoppingAt", now)
+        elif status == "DEPROVISIONING":
+            task.times["executionStoppedAt"] = now
+            for container in task.containers:
+                container.status, container.pid = "STOPPED", None
+        elif status == "STOPPED":
+            task.times["stoppedAt"] = now
+        self._save()
+
+    def _save(self) -> None:
+        self.task.version += 1
+        self._house.tasks.put(self._scope, self.task.arn, self.task)
+
+    @property
+    def _stopping(self) -> bool:
+        return self.task.desired_status == "STOPPED"
+
+    async def _work(self) -> None:
+        match self.task.last_status:
+            case "PROVISIONING":
+                await self._provision()
+            case "PENDING":
+                await self._prepare()
+                if not self._stopping:
+                    await self._start()
+            case "RUNNING":
+                await self._watch()
+            case "STOPPING":
+                await self._stop()
+            case "DEPROVISIONING":
+                await self._deprovision()
+
+    async def _change(self, wake_at: float | None = None) -> None:
+        """Wait until something changes, or until the lab time ``wake_at``."""
+        self._changed.clear()
+        if wake_at is None:
+            await self._changed.wait()
+            return
+        waits = [asyncio.ensure_future(self._changed.wait()), asyncio.ensure_future(self._clock.sleep_until(wake_at))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _takes(self, seconds: float) -> None:
+        """Let lab time pass, but not longer than until the task is to stop."""
+        end = self._clock.now() + durations.scaled(seconds, self._house.instant)
+        while not self._stopping and self._clock.now() < end:
+            await self._change(end)
+
+    # -- what is done in each state
+    async def _provision(self) -> None:
+        await self._takes(durations.FARGATE_PROVISIONING)
+        if self._stopping:
+            return
+        for interface in self.task.interfaces:
+            try:
+                await self._house.interfaces.attach(self._scope, self.task, interface)
+            except AwsError as error:
+                raise TaskFailed(f"Unexpected EC2 error while creating the network interface: {error}") from error
+        self._save()
+
+    async def _prepare(self) -> None:
+        task = self.task
+        task.times["connectivityAt"] = task.times["pullStartedAt"] = self._clock.now()
+        await self._takes(durations.FARGATE_PULL)
+        if self._stopping:
+            return
+        for run in self._runs:
+            try:
+                run.image = await asyncio.to_thread(self._house.images.resolve, run.container.image)
+            except ImageNotFound as error:
+                raise TaskFailed(
+                    "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+                    f"failed to resolve ref {error}",
+                    run.container,
+                ) from error
+            run.container.image_digest = run.image.digest
+        task.times["pullStoppedAt"] = self._clock.now()
+        await self._fetch_environment()
+        await self._open_logs()
+        await self._make_sandbox()
+
+    async def _fetch_environment(self) -> None:
+        ask = partial(self._house.roles.call_as_execution_role, self._scope, self.task)
+        for run in self._runs:
+            try:
+                files = await secrets.files_of(run.document, self._scope.region, ask)
+                run.injected = files | await secrets.secrets_of(run.document, self._scope.region, ask)
+            except secrets.NotInjected as error:
+                raise TaskFailed(str(error)) from error
+
+    async def _open_logs(self) -> None:
+        for run in self._runs:
+            configuration = run.document.get("logConfiguration")
+            if not configuration or configuration["logDriver"] != "awslogs":
+                continue
+            options = configuration.get("options", {})
+            prefix = options.get("awslogs-stream-prefix", "")
+            container = run.container
+            name = awslogs.stream_name(prefix, container.name, self.task) if prefix else container.runtime_id
+            region = options.get("awslogs-region", self._scope.region)
+            send = partial(self._house.roles.call_as_execution_role, self._scope, self.task, region, "logs")
+            stream = LogStream(send, self._clock, options.get("awslogs-group", ""), name)
+            try:
+                await stream.open(options.get("awslogs-create-group", "false").lower() == "true")
+            except AwsError as error:
+                raise TaskFailed(awslogs.failure_reason(error)) from error
+            run.stream, container.log_stream = stream, name
+
+    async def _make_sandbox(self) -> None:
+        task, interface = self.task, self.task.interfaces[0]
+        plain_name = f"ip-{interface.address.replace('.', '-')}.{self._scope.region}.compute.internal"
+        spec = SandboxSpec(
+            task.id,
+            interface.dns_name or plain_name,
+            tuple(each.address for each in task.interfaces),
+            f"{self._scope.account}/{self._scope.region}/{interface.vpc_id}",
+            memory=int(task.memory or 0) << 20,
+            cpu=int(task.cpu or 0) / 1024,
+        )
+        try:
+            await self._house.runtime.create_sandbox(spec)
+        except RuntimeFailure as error:
+            raise TaskFailed(f"ResourceInitializationError: the task's network could not be made: {error}") from error
+
+    async def _start(self) -> None:
+        """Start the containers in the order of their dependencies, until each has started or the task is to stop."""
+        runs = {run.container.name: run for run in self._runs}
+        while not self._stopping:
+            plan = startup.plan([run.seen() for run in self._runs], self._clock.now())
+            if plan.failure:
+                raise TaskFailed(plan.failure, runs[plan.failed].container if plan.failed else None)
+            for name in plan.start:
+                await self._start_container(runs[name])
+            if all(run.container.status != "PENDING" for run in self._runs):
+                break
+            if not plan.start:
+                await self._change(plan.wake_at)
+        if not self._stopping:
+            self._house.platform.spawn(self._open_ports(), f"ports of {self.task.arn}")
+
+    async def _start_container(self, run: ContainerRun) -> None:
+        overrides: list[dict[str, Any]] = self.task.overrides.get("containerOverrides", [])
+        override = next((each for each in overrides if each.get("name") == run.container.name), {})
+        environment = self._house.identities.environment(self._scope, self.task, run.container)
+        try:
+            spec = run.spec(override, environment, self._mounts(run.document))
+            await run.start(self._house.runtime, spec)
+        except (RuntimeFailure, OSError) as error:
+            raise TaskFailed(f"CannotStartContainerError: {error}", run.container) from error
+
+    def _mounts(self, document: dict[str, Any]) -> tuple[Mount, ...]:
+        """The task's volumes, where the container wants them; made empty when the first one does."""
+        points = list(document.get("mountPoints", []))
+        for source in document.get("volumesFrom", []):
+            other = self._definition.container(source["sourceContainer"])
+            read_only = source.get("readOnly", False)
+            points += [{**p, "readOnly": read_only or p.get("readOnly", False)} for p in other.get("mountPoints", [])]
+        mounts = []
+        for point in points:
+            folder = self._volumes / point["sourceVolume"]
+            folder.mkdir(parents=True, exist_ok=True)
+            mounts.append(Mount(str(folder.resolve()), point["containerPath"], bool(point.get("readOnly"))))
+        return tuple(mounts)
+
+    @property
+    def _volumes(self) -> Path:
+        return self._house.volumes / self.task.id
+
+    async def _open_ports(self) -> None:
+        """Make the containers' TCP ports reachable from this machine (``/_drydock/endpoints`` tells where)."""
+        plane = self._house.dataplane
+        for run in self._runs:
+            for mapping in run.document.get("portMappings", []):
+                if mapping["protocol"] != "tcp" or "containerPort" not in mapping:
+                    continue
+                try:
+                    await plane.open(self.task.id, mapping["containerPort"])
+                except PlaneFailure as error:
+                    log.error("port %s of %s: %s", mapping["containerPort"], self.task.arn, error)
+        if self.task.last_status not in ("PENDING", "ACTIVATING", "RUNNING"):  # it went meanwhile
+            plane.close_sandbox(self.task.id)
+
+    async def _watch(self) -> None:
+        while not self._stopping:
+            await self._change()
+
+    async def _stop(self) -> None:
+        """In the reverse order of the dependencies."""
+        runs = {run.container.name: run for run in self._runs}
+        asked: set[str] = set()
+        while any(run.container.status == "RUNNING" for run in self._runs):
+            for name in startup.stoppable([run.seen() for run in self._runs]):
+                if name not in asked:
+                    asked.add(name)
+                    timeout = min(runs[name].document.get("stopTimeout", STOP_TIMEOUT), LONGEST_STOP_TIMEOUT)
+                    await self._as_far_as_it_lives(runs[name].stop(self._clock.real_budget(timeout)))
+            if any(run.container.status == "RUNNING" for run in self._runs):
+                await self._change()
+
+    async def _deprovision(self) -> None:
+        self._house.dataplane.close_sandbox(self.task.id)
+        self._house.identities.forget(self.task)
+        await self._as_far_as_it_lives(self._house.runtime.remove_sandbox(self.task.id))
+        for run in self._runs:
+            await run.close()
+        if self._volumes.exists():
+            await asyncio.to_thread(shutil.rmtree, self._volumes, True)
+        if self.task.stop_code != "TerminationNotice":
+            await self._clock.sleep(durations.scaled(durations.FARGATE_DEPROVISIONING, self._house.instant))
+        for interface in self.task.interfaces:
+            with contextlib.suppress(AwsError):
+                await self._delete_interface(interface)
+
+    async def _as_far_as_it_lives(self, work: Awaitable[None]) -> None:
+        """What the runtime cannot do any more because it has died need not be done: its containers died with it."""
+        try:
+            await work
+        except RuntimeFailure as failure:
+            log.warning("%s: %s", self.task.arn, failure)
+
+    async def _delete_interface(self, interface: Any) -> None:
+        try:
+            await self._house.interfaces.delete(self._scope, interface)
+        except AwsError as error:
+            log.error("the network interface of %s stays behind: %s", self.task.arn, error)
