@@ -27,6 +27,7 @@ class EmulatorProcess:
         self.state, self.flags, self.python = state, flags, python
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
+        self._session = boto3.Session()  # reads its models once
 
     def start(self) -> EmulatorProcess:
         """Returns when it is ready."""
@@ -95,7 +96,7 @@ class EmulatorProcess:
         """A boto3 client with the account's root key."""
         credentials = {"aws_access_key_id": account, "aws_secret_access_key": "test"} | given
         config = Config(retries={"max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=PATIENCE)
-        return boto3.Session().client(
+        return self._session.client(
             service, region_name=region, endpoint_url=self.url, config=config, **credentials
         )
 

@@ -10,7 +10,8 @@ from labkit.addresses import url
 from labkit.chapter import Chapter, begin
 from labkit.cleaning import cleanup
 from labkit.clocks import clock, fast, now
-from labkit.commands import expect_error, sh
+from labkit.clusters import draw_cluster
+from labkit.commands import expect_error, sh, skip_what_is_missing
 from labkit.drawing import diagram
 from labkit.errors import LabError
 from labkit.exercises import check, hint, quiz
@@ -28,6 +29,7 @@ __all__ = [
     "client",
     "clock",
     "diagram",
+    "draw_cluster",
     "expect_error",
     "fast",
     "hint",
@@ -38,6 +40,7 @@ __all__ = [
     "session",
     "sh",
     "show",
+    "skip_what_is_missing",
     "timeline",
     "url",
     "wait",

@@ -1,18 +1,20 @@
 """``cleanup``: delete what the chapter made, then look whether anything is left.
 
 What the chapter made is known by the tag ``lab=NN`` where AWS has tags, and else by its name: everything that a chapter
-makes has a name that begins with ``labNN`` (log groups: ``/labNN``). Nothing else is touched.
+makes has a name that begins with ``labNN`` (log groups and parameters: ``/labNN``). Nothing else is touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from labkit.chapter import Chapter
 from labkit.chapter import current as current_chapter
+from labkit.clusters import NOT_IMPLEMENTED
 from labkit.errors import LabError
 from labkit.sessions import TAG, client
 from labkit.showing import show
@@ -144,17 +146,51 @@ def _delete_role(iam: Any, name: str) -> None:
     iam.delete_role(RoleName=name)
 
 
+def _services(here: Chapter) -> Found:
+    """``force`` also stops their tasks."""
+    ecs = client("ecs")
+    found: Found = []
+    for cluster, _ in _clusters(here):
+        try:
+            arns = list(_pages("ecs", "list_services", "serviceArns", cluster=cluster))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == NOT_IMPLEMENTED:  # a target without services has none
+                return []
+            raise
+        for arn in arns:
+            delete = partial(ecs.delete_service, cluster=cluster, service=arn, force=True)
+            found.append((_name(arn), delete))
+    return found
+
+
+def _security_groups(here: Chapter) -> Found:
+    ec2 = client("ec2")
+    wanted = [{"Name": "group-name", "Values": [f"{here.prefix}*"]}]
+    groups = _pages("ec2", "describe_security_groups", "SecurityGroups", Filters=wanted)
+    return [(g["GroupName"], partial(ec2.delete_security_group, GroupId=g["GroupId"])) for g in groups]
+
+
+def _parameters(here: Chapter) -> Found:
+    ssm = client("ssm")
+    wanted = [{"Key": "Name", "Option": "BeginsWith", "Values": [f"/{here.prefix}/"]}]
+    names = [each["Name"] for each in _pages("ssm", "describe_parameters", "Parameters", ParameterFilters=wanted)]
+    return [(name, partial(ssm.delete_parameter, Name=name)) for name in names]
+
+
 def _name(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
 KINDS: dict[str, list[tuple[str, Callable[[Chapter], Found]]]] = {
     "ecs": [
+        ("services", _services),
         ("running tasks", _tasks),
         ("clusters", _clusters),
         ("task definitions", _definitions),
         ("tasks' network interfaces", _interfaces),
     ],
+    "ec2": [("security groups", _security_groups)],
+    "ssm": [("parameters", _parameters)],
     "logs": [("log groups", _log_groups)],
     "iam": [("roles", _roles)],
 }

@@ -13,6 +13,9 @@ from botocore.exceptions import ClientError
 from labkit import target as targets
 from labkit.errors import LabError
 
+NOT_IMPLEMENTED = 501
+"""HTTP status"""
+
 
 def sh(command: str | Sequence[str], timeout: float = 300, cwd: str | Path | None = None) -> str:
     """Run a command (a line for ``/bin/sh``, or its words), print its output, and answer with it.
@@ -49,6 +52,19 @@ def _aws_environment() -> dict[str, str]:
         "AWS_DEFAULT_REGION": target.region,
         "AWS_REGION": target.region,
     }
+
+
+@contextmanager
+def skip_what_is_missing() -> Iterator[None]:
+    """``with lab.skip_what_is_missing():`` ends the block, and says so, at the first call that the target does not have
+    (the emulator answers NotImplemented, with status 501). Any other error stays one."""
+    try:
+        yield
+    except ClientError as error:
+        told, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status != NOT_IMPLEMENTED:
+            raise
+        print(f"Skipped on this target. It answers {told['Code']}: {told['Message']}")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -20,28 +20,39 @@ from labkit.errors import LabError
 
 LEVELS = 3
 NOT_ATTEMPTED = "not attempted yet"
+Hints = tuple[str, str, str]
+"""Where to look, what to use, nearly the solution"""
+
+_found: dict[tuple[str, str], str] = {}
+"""(chapter, exercise) -> the fault that its check found last"""
 
 
 class NotYet(Exception):
     """What is still wrong, and where to look."""
 
-    def __init__(self, wrong: str, look: str) -> None:
+    def __init__(self, wrong: str, look: str, fault: str = "") -> None:
         super().__init__(wrong)
         self.wrong = wrong
         self.look = look
+        self.fault = fault
 
 
-def not_yet(wrong: str, look: str) -> NoReturn:
-    """Ends a check: it is not done yet, because of ``wrong``; ``look`` says where to find out more."""
-    raise NotYet(wrong, look)
+def not_yet(wrong: str, look: str, fault: str = "") -> NoReturn:
+    """Ends a check: it is not done yet, because of ``wrong``; ``look`` says where to find out more. ``fault`` names the
+    hints that are for this (``Exercise.hints_for``)."""
+    raise NotYet(wrong, look, fault)
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """``check(here, *answers)`` returns what it saw (a sentence for who has passed), or calls :func:`not_yet`."""
+    """``check(here, *answers)`` returns what it saw (a sentence for who has passed), or calls :func:`not_yet`.
+
+    ``hints`` are for who has not begun; ``hints_for`` has those that belong to a fault which the check has found.
+    """
 
     check: Callable[..., str]
-    hints: tuple[str, str, str]
+    hints: Hints
+    hints_for: dict[str, Hints] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,12 +87,14 @@ def _named(kind: str, name: str) -> Any:
 def check(name: str, *answers: Any) -> None:
     """Print how an exercise stands: passed, not yet (what is wrong, where to look), or not attempted yet."""
     exercise: Exercise = _named("EXERCISES", name)
+    _found.pop((current().facts.nn, name), None)
     if any(answer is None for answer in answers):
         print(f"{name}: {NOT_ATTEMPTED}")
         return
     try:
         seen = exercise.check(current(), *answers)
     except NotYet as verdict:
+        _found[current().facts.nn, name] = verdict.fault
         print(f"{name}: not yet: {verdict.wrong}\n  Look at: {verdict.look}")
     except ClientError as error:
         told = error.response["Error"]
@@ -93,12 +106,18 @@ def check(name: str, *answers: Any) -> None:
 
 
 def hint(name: str, level: int = 0) -> None:
-    """Hints come in three levels: where to look, what to use, nearly the solution."""
+    """Hints come in three levels: where to look, what to use, nearly the solution. After a check they are about what it
+    found."""
     exercise: Exercise = _named("EXERCISES", name)
     if not 1 <= level <= LEVELS:
         print(f'Three hints are there. Ask for one at a time: lab.hint("{name}", 1), then 2, then 3.')
+        if exercise.hints_for:
+            print("Run the check first: then they are about what it found.")
         return
-    print(f"Hint {level} of {LEVELS}: {exercise.hints[level - 1]}")
+    fault = _found.get((current().facts.nn, name), "")
+    hints = exercise.hints_for.get(fault, exercise.hints)
+    about = " for what the check found" if fault in exercise.hints_for else ""
+    print(f"Hint {level} of {LEVELS}{about}: {hints[level - 1]}")
 
 
 def quiz(name: str, answer: str | None = None) -> None:

@@ -10,6 +10,8 @@ FARGATE_PROVISIONING = 9.0
 """Finding capacity and attaching the network interface"""
 FARGATE_PULL = 14.0
 """Pulling a small image to a fresh micro-VM; together with provisioning 20-40 s"""
+PULL_TIMEOUT = 150.0
+"""Until a pull is given up whose registry does not answer: five attempts of 30 s"""
 FARGATE_DEPROVISIONING = 6.0
 """Detaching and deleting the network interface"""
 STOPPED_TASK_KEPT = 3600.0

@@ -18,7 +18,7 @@ from typing import Any
 
 from drydock import __version__
 from drydock.clock import Clocks
-from drydock.dataplane.plane import DataPlane
+from drydock.dataplane.plane import DataPlane, NotAdmitted
 from drydock.errors import NotImplementedByDrydock, UserError
 from drydock.gateway.app import Gateway
 from drydock.gateway.authorize import Authorizer
@@ -35,6 +35,10 @@ from drydock.images.content import ContentStore
 from drydock.images.layers import LayerStore
 from drydock.images.standins import StandIns
 from drydock.moto_backend.backend import MotoBackend, MotoRequest
+from drydock.moto_backend.rules import is_mutating
+from drydock.network.default_vpc import DefaultVpcs
+from drydock.network.facts import Facts
+from drydock.network.rules import End, Verdict, may_connect, way_out
 from drydock.request import Principal, Request
 from drydock.runtime.interface import Runtime, RuntimeInfo
 from drydock.services.ecs.api import Ecs
@@ -47,8 +51,12 @@ from drydock.store import Scope, Store
 
 log = logging.getLogger(__name__)
 DEFAULT_ACCOUNT = "000000000000"
+USERS_OF_NETWORKS = ("ec2", "autoscaling", "lambda", "redshift")
+"""Supporting services whose requests may find or change a VPC"""
 INSIDE_ADDRESS = "169.254.170.3"
 """Where containers reach the emulator, in the namespaces tier"""
+INTERNET = "198.51.100.1"
+"""The address under which this machine's programs come to a VPC (of a range set aside for documentation)"""
 _NOBODY = Scope("", "")
 
 
@@ -91,13 +99,17 @@ class Emulator:
         self.clocks = Clocks(self.store, config.speed, config.epoch)
         self.seed = self._seed()
         self.platform = Platform(self.store, self.clocks, Ids(self.store, self.seed), config.state, self.call)
+        self.default_vpcs = DefaultVpcs(self.store, self._ec2)
+        self.network = Facts(self._ec2)
         self.moto = MotoBackend(config.state / "moto", self.seed, sleep=self._sleep_of)
         self.runtime = self._make_runtime()
         content = ContentStore(config.state / "images")
         self.images = StandIns(content, LayerStore(config.state / "images", content))
         self.iam = Iam(self.platform)
         self.dataplane = DataPlane(self._connect_inside)
-        self.ecs = Ecs(self.platform, self.runtime, self.images, self.iam, self.dataplane, instant=config.instant)
+        self.ecs = Ecs(
+            self.platform, self.runtime, self.images, self.iam, self.dataplane, self.network, instant=config.instant
+        )
         services: list[Service] = [self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs]
         self.services: dict[str, Service] = {service.name: service for service in services}
         self.identity = Identity(config.account, self.iam.find_credential)
@@ -147,8 +159,12 @@ class Emulator:
         request = Request(service, operation, region, principal)
         self.authorizer.check(request, params)
         if service in FROM_MOTO:
+            await self._before_moto(request)
             now = self.clocks.of(principal.account).now()
-            return await self.moto.call(service, operation, params, principal.account, region, now)
+            try:
+                return await self.moto.call(service, operation, params, principal.account, region, now)
+            finally:
+                self._after_moto(request)
         if service not in self.services or not exists(service, operation):
             raise NotImplementedByDrydock(service, operation)
         validate(service, operation, params)
@@ -160,13 +176,43 @@ class Emulator:
 
     async def _connect_inside(self, sandbox: str, port: int) -> socket.socket:
         """For the data plane: the one place where a connection into a task is let in or not."""
+        verdict = await self.admission(sandbox, port)
+        if not verdict.allowed:
+            log.info("no connection to port %d of task %s: %s", port, sandbox, verdict.reason)
+            raise NotAdmitted(verdict.reason)
         return await self.runtime.connect(sandbox, port)
+
+    async def admission(self, sandbox: str, port: int) -> Verdict:
+        """May somebody on the internet (which is what this machine is to a VPC) connect to a task?"""
+        found = self.ecs.interface_of(sandbox)
+        if found is None:
+            return Verdict(False, "There is no such task.")
+        scope, interface, public = found
+        subnet = await self.network.subnet(scope, interface.subnet_id)
+        if subnet is None or way_out(subnet, public) != "internet gateway":
+            return Verdict(False, "It has no public address, or its subnet no route to an internet gateway.")
+        target = End(interface.address, interface.groups, interface.vpc_id)
+        return may_connect(End(INTERNET), target, port, await self.network.groups(scope))
+
+    async def _before_moto(self, request: Request) -> None:
+        if request.service in USERS_OF_NETWORKS:
+            await self.default_vpcs.ensure(request.scope)
+
+    def _after_moto(self, request: Request) -> None:
+        if request.service in USERS_OF_NETWORKS and is_mutating(request.service, request.operation):
+            self.network.changed(request.account)
+
+    async def _ec2(self, scope: Scope, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """EC2's API for what decides about the network."""
+        now = self.clocks.of(scope.account).now()
+        return await self.moto.call("ec2", operation, params, scope.account, scope.region, now)
 
     async def _sleep_of(self, account: str, seconds: float) -> None:
         await self.clocks.of(account).sleep(seconds)
 
     async def moto_answer(self, request: Request, wire: WireRequest) -> WireResponse:
         """A client's request for a supporting service, passed on as it came."""
+        await self._before_moto(request)
         query = f"?{wire.query}" if wire.query else ""
         response = await self.moto.send(
             MotoRequest(
@@ -181,6 +227,7 @@ class Emulator:
                 now=self.clocks.of(request.account).now(),
             )
         )
+        self._after_moto(request)
         skipped = ("content-length", "connection", "date", "server", "transfer-encoding")
         headers = {name: value for name, value in response.headers if name.lower() not in skipped}
         return WireResponse(response.status, response.body, headers)

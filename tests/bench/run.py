@@ -99,7 +99,7 @@ class Tasks:
 
     def run(self, count: int) -> list[str]:
         """ARNs of ``count`` tasks, asked for ten at a time."""
-        network = {"awsvpcConfiguration": {"subnets": [self.subnet]}}
+        network = {"awsvpcConfiguration": {"subnets": [self.subnet], "assignPublicIp": "ENABLED"}}
         arns = []
         while count > 0:
             told = self.ecs.run_task(

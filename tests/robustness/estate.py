@@ -108,7 +108,7 @@ class Estate:
         marker = f"300.{self.random.randrange(10**9):09}"
         self.every_marker.append(marker)
         definition = self._register(name, ["sleep", marker])
-        network = {"awsvpcConfiguration": {"subnets": [self.subnet]}}
+        network = {"awsvpcConfiguration": {"subnets": [self.subnet], "assignPublicIp": "ENABLED"}}
         answer = self.clients["ecs"].run_task(
             cluster="yard", taskDefinition=definition, launchType="FARGATE", networkConfiguration=network
         )

@@ -101,7 +101,7 @@ def _start_jupyter(
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.root_dir={work}", "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={arguments.jupyter_port}", "--ServerApp.port_retries=50",
-        "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        f"--LabApp.app_settings_dir={_without_news(state)}",
     ]  # fmt: skip
     if os.geteuid() == 0:
         print("You are root: JupyterLab is started with --allow-root. Better run the course as an ordinary user.")
@@ -129,6 +129,15 @@ def _start_jupyter(
         time.sleep(0.05)
     _end_all([child])
     raise UserError("JupyterLab did not start.", f"Its log {log} says why.")
+
+
+def _without_news(state: Path) -> Path:
+    """JupyterLab's settings, so that it neither asks about news nor looks for updates: it may have no internet."""
+    folder = state / "jupyter-settings"
+    folder.mkdir(parents=True, exist_ok=True)
+    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    (folder / "overrides.json").write_text(json.dumps(quiet))
+    return folder
 
 
 def _wait(children: list[subprocess.Popen[bytes]]) -> int:

@@ -61,15 +61,19 @@ class Child:
                 if server := self._servers.pop(message["id"], None):
                     server.close()
             case "connected":
-                found = socket.socket(fileno=descriptors[0]) if descriptors else None
-                waiting = self._wanted.pop(message["id"], None)
-                if waiting is None or waiting.done():
-                    if found:
-                        found.close()
-                elif found:
-                    waiting.set_result(found)
-                else:
-                    waiting.set_exception(ConnectionRefusedError(message["error"]))
+                if not message.get("silent"):  # else nobody answers, and the time-out ends it
+                    self._connected(message, descriptors)
+
+    def _connected(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        found = socket.socket(fileno=descriptors[0]) if descriptors else None
+        waiting = self._wanted.pop(message["id"], None)
+        if waiting is None or waiting.done():
+            if found:
+                found.close()
+        elif found:
+            waiting.set_result(found)
+        else:
+            waiting.set_exception(ConnectionRefusedError(message["error"]))
 
     def _say(self, message: dict[str, Any]) -> None:
         """Messages are small and the emulator reads them as they come: the socket's buffer always has room."""

@@ -24,6 +24,10 @@ class PlaneFailure(Exception):
     """A port could not be opened."""
 
 
+class NotAdmitted(OSError):
+    """Security groups or routes keep the connection out. As on AWS nobody answers it: it hangs until it is cut."""
+
+
 class DataPlane:
     """Starts its child when the first port is opened; if the child dies, the next opening starts another."""
 
@@ -129,7 +133,8 @@ class DataPlane:
         try:
             inside = await self._connect(message["sandbox"], message["port"])
         except OSError as error:
-            self._say({"do": "connected", "id": message["connect"], "error": str(error)})
+            silent = isinstance(error, NotAdmitted)
+            self._say({"do": "connected", "id": message["connect"], "error": str(error), "silent": silent})
             return
         with inside:
             self._say({"do": "connected", "id": message["connect"], "fds": 1}, [inside.fileno()])

@@ -112,10 +112,14 @@ class AdminPages:
     async def endpoints(self, request: Request) -> JSONResponse:
         """URLs that reach what runs here: ports of tasks, by the task's id. Load balancers come with a later chapter."""
         tasks: dict[str, dict[str, str]] = {}
+        blocked: dict[str, dict[str, str]] = {}
         for sandbox, port, outside in self._house.dataplane.endpoints():
             tasks.setdefault(sandbox, {})[str(port)] = f"http://127.0.0.1:{outside}"
+            verdict = await self._house.admission(sandbox, port)
+            if not verdict.allowed:
+                blocked.setdefault(sandbox, {})[str(port)] = verdict.reason
         emulator = f"http://{self._house.config.host}:{self._house.port}"
-        return JSONResponse({"emulator": emulator, "tasks": tasks, "load_balancers": {}})
+        return JSONResponse({"emulator": emulator, "tasks": tasks, "blocked": blocked, "load_balancers": []})
 
     async def validate(self, request: Request) -> JSONResponse:
         """Invariants that do not hold just now."""

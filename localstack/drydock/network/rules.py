@@ -139,3 +139,8 @@ def reaches_service(subnet: Subnet, service: str, has_public_address: bool) -> b
     if any(endpoint.endswith(f".{service}") for endpoint in subnet.endpoints):
         return True
     return way_out(subnet, has_public_address) is not None
+
+
+def registry_service(host: str) -> str:
+    """The AWS service whose VPC endpoint would serve a registry; none does for those outside AWS."""
+    return "ecr.dkr" if ".dkr.ecr." in host else "internet"

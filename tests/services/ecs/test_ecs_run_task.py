@@ -33,7 +33,7 @@ def test_the_network_interface_is_in_the_subnet_while_the_task_lives(story: Stor
     group = ec2.create_security_group(GroupName="app", Description="app")["GroupId"]
     subnets = ec2.describe_subnets()["Subnets"]
     subnet = subnets[1]
-    network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]], "securityGroups": [group]}}
+    network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]], "securityGroups": [group], "assignPublicIp": "ENABLED"}}
     before = len(interfaces(story))
     arn = story.run(story.register(SLEEP), networkConfiguration=network)
     task = story.until(arn)

@@ -6,15 +6,17 @@ from typing import Any
 
 from drydock.dataplane.plane import DataPlane
 from drydock.images.standins import StandIns
+from drydock.network.facts import Facts
 from drydock.runtime.interface import Runtime
 from drydock.services.ecs import lifecycle
 from drydock.services.ecs.controller import TaskController
 from drydock.services.ecs.identities import Identities
-from drydock.services.ecs.model import Cluster, Family, Task, TaskDefinition
+from drydock.services.ecs.model import Cluster, Family, Interface, Task, TaskDefinition
 from drydock.services.ecs.roles import RoleSessions
 from drydock.services.ecs.tags import TagOperations
 from drydock.services.iam.api import Iam
 from drydock.services.service import Platform
+from drydock.store import Scope
 
 
 class Ecs(TagOperations):
@@ -29,6 +31,7 @@ class Ecs(TagOperations):
         images: StandIns,
         iam: Iam,
         dataplane: DataPlane,
+        network: Facts,
         instant: bool,
     ) -> None:
         super().__init__(platform)
@@ -39,7 +42,7 @@ class Ecs(TagOperations):
         self.roles = RoleSessions(platform, iam)
         self.identities = Identities(platform, iam, self.tasks, self.definitions)
         self.controller = TaskController(
-            platform, runtime, images, self.roles, self.definitions, dataplane, self.identities, instant
+            platform, runtime, images, self.roles, self.definitions, dataplane, network, self.identities, instant
         )
 
     async def start(self) -> None:
@@ -50,6 +53,10 @@ class Ecs(TagOperations):
 
     async def reset(self, account: str | None) -> None:
         await self.controller.reset(account)
+
+    def interface_of(self, task_id: str) -> tuple[Scope, Interface, bool] | None:
+        """A task's network interface and whether it has a public address, for who decides about connections."""
+        return self.controller.interface_of(task_id)
 
     def summary(self) -> dict[str, int]:
         """How many tasks are in which state, over all accounts (for ``./lab status``)."""

@@ -13,12 +13,13 @@ from typing import Any
 
 from drydock.dataplane.plane import DataPlane
 from drydock.images.standins import StandIns
+from drydock.network.facts import Facts
 from drydock.runtime.interface import Runtime
 from drydock.services.ecs import lifecycle, rules
 from drydock.services.ecs.driver import TaskDriver
 from drydock.services.ecs.identities import Identities
 from drydock.services.ecs.interfaces import Interfaces
-from drydock.services.ecs.model import Task, TaskDefinition
+from drydock.services.ecs.model import Interface, Task, TaskDefinition
 from drydock.services.ecs.roles import RoleSessions
 from drydock.services.service import Platform
 from drydock.store import Collection, Scope
@@ -38,6 +39,7 @@ class TaskController:
         roles: RoleSessions,
         definitions: Collection[TaskDefinition],
         dataplane: DataPlane,
+        network: Facts,
         identities: Identities,
         instant: bool,
     ) -> None:
@@ -45,6 +47,7 @@ class TaskController:
         self.images = images
         self.roles = roles
         self.dataplane = dataplane
+        self.network = network
         self.identities = identities
         self.instant = instant
         self.tasks = platform.store.collection(Task, "ecs", "task")
@@ -103,6 +106,14 @@ class TaskController:
         users = (task for task in self.tasks.of(scope) if task.task_definition_arn == definition.arn)
         if definition.status == "DELETE_IN_PROGRESS" and all(task.last_status == "STOPPED" for task in users):
             self._definitions.delete(scope, f"{definition.family}:{definition.revision}")
+
+    def interface_of(self, task_id: str) -> tuple[Scope, Interface, bool] | None:
+        """Of a task that is on its way; and whether it has a public address."""
+        for driver in self._drivers.values():
+            if driver.task.id == task_id and driver.task.interfaces:
+                public = driver.task.network.get("assignPublicIp") == "ENABLED"
+                return driver.scope, driver.task.interfaces[0], public
+        return None
 
     def stop_task(self, task: Task, code: str, reason: str) -> None:
         """Ask for it; the driver does it."""

@@ -19,7 +19,10 @@ from drydock import durations
 from drydock.clock import Clock
 from drydock.dataplane.plane import PlaneFailure
 from drydock.errors import AwsError
+from drydock.images.reference import InvalidReference
+from drydock.images.reference import parse as parse_reference
 from drydock.images.standins import ImageNotFound
+from drydock.network.rules import PUBLIC_SERVICE, End, may_connect, reaches_service, registry_service
 from drydock.runtime.interface import Mount, RuntimeFailure, SandboxSpec
 from drydock.services.ecs import awslogs, lifecycle, rules, secrets, startup
 from drydock.services.ecs.awslogs import LogStream
@@ -47,7 +50,7 @@ class TaskDriver:
 
     def __init__(self, house: TaskController, scope: Scope, task: Task) -> None:
         self._house = house
-        self._scope = scope
+        self.scope = scope
         self.task = task
         self._changed = asyncio.Event()
         self._clock: Clock = house.platform.clock(scope.account)
@@ -74,10 +77,10 @@ class TaskDriver:
             if following is not None:
                 self._enter(following)
                 if following == "STOPPED":
-                    self._house.forget_if_unused(self._scope, self._definition)
+                    self._house.forget_if_unused(self.scope, self._definition)
         age = self._clock.now() - task.times.get("stoppedAt", self._clock.now())
         await self._clock.sleep(durations.STOPPED_TASK_KEPT - age)
-        self._house.tasks.delete(self._scope, task.arn)
+        self._house.tasks.delete(self.scope, task.arn)
 
     def ask_to_stop(self, code: str, reason: str) -> None:
         """The first reason stays."""
@@ -130,7 +133,7 @@ class TaskDriver:
 
     def _save(self) -> None:
         self.task.version += 1
-        self._house.tasks.put(self._scope, self.task.arn, self.task)
+        self._house.tasks.put(self.scope, self.task.arn, self.task)
 
     @property
     def _stopping(self) -> bool:
@@ -177,7 +180,7 @@ class TaskDriver:
             return
         for interface in self.task.interfaces:
             try:
-                await self._house.interfaces.attach(self._scope, self.task, interface)
+                await self._house.interfaces.attach(self.scope, self.task, interface)
             except AwsError as error:
                 raise TaskFailed(f"Unexpected EC2 error while creating the network interface: {error}") from error
         self._save()
@@ -188,6 +191,7 @@ class TaskDriver:
         await self._takes(durations.FARGATE_PULL)
         if self._stopping:
             return
+        await self._check_way_out()
         for run in self._runs:
             try:
                 run.image = await asyncio.to_thread(self._house.images.resolve, run.container.image)
@@ -203,12 +207,36 @@ class TaskDriver:
         await self._open_logs()
         await self._make_sandbox()
 
+    async def _check_way_out(self) -> None:
+        """On AWS the commonest mistake of all: a subnet from which the registry cannot be reached. It shows only when
+        the pull has timed out."""
+        task, interface = self.task, self.task.interfaces[0]
+        subnet = await self._house.network.subnet(self.scope, interface.subnet_id)
+        public = task.network.get("assignPublicIp") == "ENABLED"
+        try:
+            image = parse_reference(self._runs[0].container.image)
+        except InvalidReference:
+            return  # which the pull will say
+        if subnet is None or reaches_service(subnet, registry_service(image.host), public):
+            groups = await self._house.network.groups(self.scope)
+            registry = End(PUBLIC_SERVICE)
+            if may_connect(End(interface.address, interface.groups, interface.vpc_id), registry, 443, groups).allowed:
+                return
+        await self._takes(durations.PULL_TIMEOUT)
+        if not self._stopping:
+            url = f"https://{image.host}/v2/{image.path}/manifests/{image.tag or image.digest}"
+            raise TaskFailed(
+                f"CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {image}: "
+                f'failed to do request: Head "{url}": dial tcp {PUBLIC_SERVICE}:443: i/o timeout',
+                self._runs[0].container,
+            )
+
     async def _fetch_environment(self) -> None:
-        ask = partial(self._house.roles.call_as_execution_role, self._scope, self.task)
+        ask = partial(self._house.roles.call_as_execution_role, self.scope, self.task)
         for run in self._runs:
             try:
-                files = await secrets.files_of(run.document, self._scope.region, ask)
-                run.injected = files | await secrets.secrets_of(run.document, self._scope.region, ask)
+                files = await secrets.files_of(run.document, self.scope.region, ask)
+                run.injected = files | await secrets.secrets_of(run.document, self.scope.region, ask)
             except secrets.NotInjected as error:
                 raise TaskFailed(str(error)) from error
 
@@ -221,8 +249,8 @@ class TaskDriver:
             prefix = options.get("awslogs-stream-prefix", "")
             container = run.container
             name = awslogs.stream_name(prefix, container.name, self.task) if prefix else container.runtime_id
-            region = options.get("awslogs-region", self._scope.region)
-            send = partial(self._house.roles.call_as_execution_role, self._scope, self.task, region, "logs")
+            region = options.get("awslogs-region", self.scope.region)
+            send = partial(self._house.roles.call_as_execution_role, self.scope, self.task, region, "logs")
             stream = LogStream(send, self._clock, options.get("awslogs-group", ""), name)
             try:
                 await stream.open(options.get("awslogs-create-group", "false").lower() == "true")
@@ -232,12 +260,12 @@ class TaskDriver:
 
     async def _make_sandbox(self) -> None:
         task, interface = self.task, self.task.interfaces[0]
-        plain_name = f"ip-{interface.address.replace('.', '-')}.{self._scope.region}.compute.internal"
+        plain_name = f"ip-{interface.address.replace('.', '-')}.{self.scope.region}.compute.internal"
         spec = SandboxSpec(
             task.id,
             interface.dns_name or plain_name,
             tuple(each.address for each in task.interfaces),
-            f"{self._scope.account}/{self._scope.region}/{interface.vpc_id}",
+            f"{self.scope.account}/{self.scope.region}/{interface.vpc_id}",
             memory=int(task.memory or 0) << 20,
             cpu=int(task.cpu or 0) / 1024,
         )
@@ -265,7 +293,7 @@ class TaskDriver:
     async def _start_container(self, run: ContainerRun) -> None:
         overrides: list[dict[str, Any]] = self.task.overrides.get("containerOverrides", [])
         override = next((each for each in overrides if each.get("name") == run.container.name), {})
-        environment = self._house.identities.environment(self._scope, self.task, run.container)
+        environment = self._house.identities.environment(self.scope, self.task, run.container)
         try:
             spec = run.spec(override, environment, self._mounts(run.document))
             await run.start(self._house.runtime, spec)
@@ -344,6 +372,6 @@ class TaskDriver:
 
     async def _delete_interface(self, interface: Any) -> None:
         try:
-            await self._house.interfaces.delete(self._scope, interface)
+            await self._house.interfaces.delete(self.scope, interface)
         except AwsError as error:
             log.error("the network interface of %s stays behind: %s", self.task.arn, error)

@@ -54,6 +54,7 @@ class Interfaces:
         interface.eni_id = made["NetworkInterfaceId"]
         interface.address = made["PrivateIpAddress"]
         interface.vpc_id = made.get("VpcId", "")
+        interface.groups = tuple(group["GroupId"] for group in made.get("Groups", []))
         interface.mac = made.get("MacAddress", "")
         interface.dns_name = made.get("PrivateDnsName", "")
         interface.status = "ATTACHED"

@@ -135,6 +135,7 @@ class Interface:
     address: str = ""
     dns_name: str = ""
     vpc_id: str = ""
+    groups: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """AWS's form, an attachment."""

@@ -1,0 +1,127 @@
+"""``draw_cluster``: what is in a cluster, and by which recipes, drawn from what ECS describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labkit.audience import ipython
+from labkit.nesting import Arrow, Box, outline, svg
+from labkit.sessions import client
+
+NOT_IMPLEMENTED = "NotImplemented"
+"""What the emulator answers (with status 501) to operations that it does not have; AWS has no such code in ECS"""
+_MOST_TASKS, _MOST_SERVICES = 100, 10
+"""In one describe call"""
+
+
+def draw_cluster(cluster: str) -> None:
+    """Draw a cluster with its services, tasks and containers, and the task definitions that these are made of; and print
+    the same as text. Stopped tasks are not drawn."""
+    boxes, definitions, arrows = read_cluster(cluster)
+    if ipython() is not None:
+        from IPython.display import display
+
+        picture = svg([definitions, [boxes]], arrows, f"cluster {cluster}")
+        display({"image/svg+xml": picture, "text/plain": f"cluster {cluster}"}, raw=True)  # type: ignore[no-untyped-call]
+    print(outline([boxes, *definitions], arrows))
+
+
+def read_cluster(name: str) -> tuple[Box, list[Box], list[Arrow]]:
+    """The cluster's box, the boxes of the task definitions, and the arrows from these to tasks and services."""
+    ecs = client("ecs")
+    cluster = ecs.describe_clusters(clusters=[name])["clusters"][0]
+    tasks = _tasks(ecs, name)
+    services, said = _services(ecs, name)
+    used = [*(service["taskDefinition"] for service in services), *(task["taskDefinitionArn"] for task in tasks)]
+    definitions = [
+        definition_box(ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"])
+        for arn in dict.fromkeys(used)
+    ]
+    inside: list[Box] = []
+    arrows: list[Arrow] = []
+    for service in services:
+        own = [task for task in tasks if task.get("group") == f"service:{service['serviceName']}"]
+        tasks = [task for task in tasks if task not in own]
+        counts = f"{service['runningCount']} of {service['desiredCount']} running"
+        box = Box(f"service {service['serviceName']}", (service["status"], counts), tuple(map(task_box, own)))
+        inside.append(box)
+        arrows.append(Arrow(f"task definition {_last(service['taskDefinition'])}", "is the recipe of", box.name))
+    for task in tasks:
+        inside.append(task_box(task))
+        arrows.append(
+            Arrow(f"task definition {_last(task['taskDefinitionArn'])}", "is the recipe of", inside[-1].name)
+        )
+    facts = (cluster["status"], f"{cluster['runningTasksCount']} running tasks", said)
+    return Box(f"cluster {cluster['clusterName']}", facts, tuple(inside)), definitions, arrows
+
+
+def task_box(task: dict[str, Any]) -> Box:
+    """A task and its containers, from DescribeTasks."""
+    facts = [task["lastStatus"]]
+    if task.get("healthStatus", "UNKNOWN") != "UNKNOWN":
+        facts.append(task["healthStatus"])
+    inside = []
+    for container in sorted(task["containers"], key=lambda container: str(container["name"])):
+        told = [container["lastStatus"]]
+        if "exitCode" in container:
+            told.append(f"exit code {container['exitCode']}")
+        inside.append(Box(f"container {container['name']}", (", ".join(told),)))
+    return Box(f"task {_last(task['taskArn'])[:8]}...", (", ".join(facts),), tuple(inside))
+
+
+def definition_box(definition: dict[str, Any]) -> Box:
+    """A task definition and its container definitions, from DescribeTaskDefinition."""
+    name = f"{definition['family']}:{definition['revision']}"
+    facts = [f"{definition.get('cpu', '-')} CPU units, {definition.get('memory', '-')} MiB, {definition['networkMode']}"]
+    inside = tuple(
+        Box(f"container definition {container['name']}", (_limits(container),))
+        for container in definition["containerDefinitions"]
+    )
+    return Box(f"task definition {name}", tuple(facts), inside)
+
+
+def _limits(container: dict[str, Any]) -> str:
+    hard, soft = container.get("memory"), container.get("memoryReservation")
+    limits = f", hard {hard} MiB" * bool(hard) + f", soft {soft} MiB" * bool(soft)
+    return str(container["image"]).rpartition("/")[2] + limits
+
+
+def _tasks(ecs: Any, cluster: str) -> list[dict[str, Any]]:
+    """Those that run, the oldest first."""
+    arns = [
+        arn for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for arn in page["taskArns"]
+    ]
+    found = [
+        task
+        for some in _portions(arns, _MOST_TASKS)
+        for task in ecs.describe_tasks(cluster=cluster, tasks=some)["tasks"]
+    ]
+    return sorted(found, key=lambda task: (task["createdAt"], task["taskArn"]))
+
+
+def _services(ecs: Any, cluster: str) -> tuple[list[dict[str, Any]], str]:
+    """The services, and what to say of them."""
+    try:
+        pages = ecs.get_paginator("list_services").paginate(cluster=cluster)
+        arns = [arn for page in pages for arn in page["serviceArns"]]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != NOT_IMPLEMENTED:
+            raise
+        return [], "services: not implemented on this target"
+    found = [
+        service
+        for some in _portions(arns, _MOST_SERVICES)
+        for service in ecs.describe_services(cluster=cluster, services=some)["services"]
+    ]
+    return found, f"{len(found)} services"
+
+
+def _portions(arns: Sequence[str], most: int) -> list[list[str]]:
+    return [list(arns[first : first + most]) for first in range(0, len(arns), most)]
+
+
+def _last(arn: str) -> str:
+    return arn.rpartition("/")[2]
