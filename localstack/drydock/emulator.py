@@ -34,8 +34,9 @@ from drydock.ids import Ids
 from drydock.images.content import ContentStore
 from drydock.images.layers import LayerStore
 from drydock.images.standins import StandIns
-from drydock.moto_backend.backend import MotoBackend, MotoRequest
+from drydock.moto_backend.backend import MotoBackend
 from drydock.moto_backend.rules import is_mutating
+from drydock.moto_backend.wire import MotoRequest
 from drydock.network.default_vpc import DefaultVpcs
 from drydock.network.facts import Facts
 from drydock.network.rules import End, Verdict, may_connect, way_out

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from drydock.errors import AwsError, NotImplementedByDrydock
-from drydock.moto_backend.backend import MotoBackend, MotoRequest
+from drydock.moto_backend.backend import MotoBackend
+from drydock.moto_backend.wire import MotoRequest
 
 from tests.moto.moto_estate import ACCOUNT, NOW, OTHER_ACCOUNT, REGION, caller, opened
 

@@ -15,13 +15,12 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drydock.errors import AwsError, NotImplementedByDrydock, UserError
 from drydock.moto_backend.rules import refusal, snapshot_due
-from drydock.moto_backend.wire import Head, pack, read_frame
+from drydock.moto_backend.wire import Head, MotoRequest, MotoResponse, pack, read_frame
 
 log = logging.getLogger("drydock.moto")
 
@@ -44,33 +43,6 @@ SETTINGS = {
     "PYTHONWARNINGS": "ignore",
     "TZ": "UTC",
 }
-
-
-@dataclass
-class MotoRequest:
-    """A request as AWS's endpoint would get it. ``url`` is whole, its path as the client sent it; ``now``: lab time.
-
-    The host matters to S3 (``s3.<region>.amazonaws.com`` or the bucket before it); SQS makes its queues' URLs of it.
-    """
-
-    method: str
-    url: str
-    headers: list[tuple[str, str]]
-    body: bytes
-    account: str
-    region: str
-    service: str
-    operation: str
-    now: float
-
-
-@dataclass
-class MotoResponse:
-    """What moto answered, AWS's errors included."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
 
 
 class MotoBackend:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 if TYPE_CHECKING:
-    from drydock.moto_backend.backend import MotoRequest, MotoResponse
+    from drydock.moto_backend.wire import MotoRequest, MotoResponse
 
 INTERVAL = 0.5
 _WAIT = "WaitTimeSeconds"

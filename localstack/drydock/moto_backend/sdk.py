@@ -14,7 +14,7 @@ from botocore.utils import percent_encode_sequence
 
 from drydock.botocore_models import service_model
 from drydock.errors import AwsError
-from drydock.moto_backend.backend import MotoRequest, MotoResponse
+from drydock.moto_backend.wire import MotoRequest, MotoResponse
 
 
 @functools.cache

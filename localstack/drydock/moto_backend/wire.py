@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 _LENGTHS = struct.Struct(">II")
@@ -41,3 +42,30 @@ def read_frame_blocking(stream: Readable) -> tuple[Head, bytes] | None:
     if len(head) < head_length or len(body) < body_length:
         return None
     return json.loads(head), body
+
+
+@dataclass
+class MotoRequest:
+    """A request as AWS's endpoint would get it. ``url`` is whole, its path as the client sent it; ``now``: lab time.
+
+    The host matters to S3 (``s3.<region>.amazonaws.com`` or the bucket before it); SQS makes its queues' URLs of it.
+    """
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    account: str
+    region: str
+    service: str
+    operation: str
+    now: float
+
+
+@dataclass
+class MotoResponse:
+    """What moto answered, AWS's errors included."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
