@@ -217,6 +217,8 @@ def _further(request: Request, params: Params) -> list[tuple[str, Candidates]]:
     if (request.service, request.operation) == ("kms", "ReEncrypt"):
         keys = texts(params, "DestinationKeyId")
         return [("kms:ReEncryptTo", (key_arn(key, request.region, request.account),)) for key in keys]
+    if request.service == "ecs":
+        return _tagging(request, params)
     if request.service != "s3":
         return []
     needs: list[tuple[str, Candidates]] = []
@@ -232,6 +234,21 @@ def _further(request: Request, params: Params) -> list[tuple[str, Candidates]]:
         if params.get("Tagging"):
             needs.append(("s3:PutObjectTagging", (target,)))
     return needs
+
+
+def _tagging(request: Request, params: Params) -> list[tuple[str, Candidates]]:
+    """Who makes something with tags in ECS needs ``ecs:TagResource`` too ("Grant permission to tag resources on
+    creation")."""
+    cluster = str(params.get("cluster") or params.get("clusterName") or "default").rpartition("/")[2]
+    made = {
+        "CreateCluster": f"cluster/{cluster}",
+        "RunTask": f"task/{cluster}/*",
+        "StartTask": f"task/{cluster}/*",
+        "RegisterTaskDefinition": f"task-definition/{params.get('family')}:*",
+    }.get(request.operation)
+    if made is None or not params.get("tags"):
+        return []
+    return [("ecs:TagResource", (f"arn:aws:ecs:{request.region}:{request.account}:{made}",))]
 
 
 def denied_error(request: Request, action: str, resource: str, decision: Decision) -> AccessDenied:

@@ -44,7 +44,7 @@ def test_create_describe_delete(aws: Aws, account: str) -> None:
 def test_the_default_cluster_has_no_special_existence(aws: Aws, account: str) -> None:
     ecs = aws("ecs")
     missing = {"arn": f"arn:aws:ecs:us-east-1:{account}:cluster/default", "reason": "MISSING"}
-    assert ecs.describe_clusters() ["failures"] == [missing]
+    assert ecs.describe_clusters()["failures"] == [missing]
     assert ecs.create_cluster()["cluster"]["clusterName"] == "default"
     assert [cluster["clusterName"] for cluster in ecs.describe_clusters()["clusters"]] == ["default"]
 
@@ -105,7 +105,9 @@ def test_tags_can_be_added_and_taken_away(aws: Aws) -> None:
     tags = {tag["key"]: tag["value"] for tag in ecs.list_tags_for_resource(resourceArn=arn)["tags"]}
     assert tags == {"a": "3", "b": "2"}
     ecs.untag_resource(resourceArn=arn, tagKeys=["a", "never there"])
-    assert ecs.describe_clusters(clusters=[arn], include=["TAGS"])["clusters"][0]["tags"] == [{"key": "b", "value": "2"}]
+    assert ecs.describe_clusters(clusters=[arn], include=["TAGS"])["clusters"][0]["tags"] == [
+        {"key": "b", "value": "2"}
+    ]
     assert refused(ecs.tag_resource, resourceArn=arn + "x", tags=[])[0] == "ResourceNotFoundException"
     many = [{"key": f"k{number}", "value": ""} for number in range(50)]
     assert refused(ecs.tag_resource, resourceArn=arn, tags=many)[0] == "InvalidParameterException"
@@ -128,15 +130,11 @@ def test_a_cluster_with_tasks_is_not_deleted(story: Story) -> None:
     ("create_service", {"serviceName": "s", "cluster": "yard"}),
     ("list_container_instances", {"cluster": "yard"}),
     ("execute_command", {"task": "t", "command": "ls", "interactive": True, "cluster": "yard"}),
-    ("put_account_setting", {"name": "awsvpcTrunking", "value": "enabled"}),
+    ("create_capacity_provider", {"name": "p", "autoScalingGroupProvider": {"autoScalingGroupArn": "arn:aws:a"}}),
+    ("update_capacity_provider", {"name": "p", "autoScalingGroupProvider": {}}),
+    ("delete_capacity_provider", {"capacityProvider": "p"}),
 ])  # fmt: skip
 def test_operations_that_are_lacking_are_said_to_be(story: Story, operation: str, given: dict[str, Any]) -> None:
     code, message, status = refused(getattr(story.ecs, operation), **given)
     assert (code, status) == ("NotImplemented", 501)
     assert "ecs:" in message
-
-
-def test_a_configuration_of_a_cluster_is_not_ignored(aws: Aws) -> None:
-    given = {"executeCommandConfiguration": {"logging": "NONE"}}
-    assert refused(aws("ecs").create_cluster, clusterName="x", configuration=given)[2] == 501
-    assert aws("ecs").list_clusters()["clusterArns"] == []

@@ -107,3 +107,14 @@ def test_a_role_deleted_before_the_task_starts(story: Story) -> None:
     task = story.stopped(arn)
     assert task["stopCode"] == "TaskFailedToStart"
     assert "unable to assume the role" in task["stoppedReason"]
+
+
+def test_tags_at_creation_need_a_permission_of_their_own(story: Story) -> None:
+    tags = [{"key": "team", "value": "red"}]
+    maker = story.user("maker", {"Action": "ecs:CreateCluster", "Resource": "*"})("ecs")
+    code, message = refused(maker.create_cluster, clusterName="tagged", tags=tags)
+    assert code == "AccessDeniedException"
+    assert "ecs:TagResource on resource: arn:aws:ecs:us-east-1:" in message and message.count("cluster/tagged") == 1
+    assert maker.create_cluster(clusterName="plain")["cluster"]["status"] == "ACTIVE"
+    tagger = story.user("tagger", {"Action": ["ecs:CreateCluster", "ecs:TagResource"], "Resource": "*"})("ecs")
+    assert tagger.create_cluster(clusterName="tagged", tags=tags)["cluster"]["tags"] == tags

@@ -33,7 +33,9 @@ def test_the_network_interface_is_in_the_subnet_while_the_task_lives(story: Stor
     group = ec2.create_security_group(GroupName="app", Description="app")["GroupId"]
     subnets = ec2.describe_subnets()["Subnets"]
     subnet = subnets[1]
-    network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]], "securityGroups": [group], "assignPublicIp": "ENABLED"}}
+    network = {
+        "awsvpcConfiguration": {"subnets": [subnet["SubnetId"]], "securityGroups": [group], "assignPublicIp": "ENABLED"}
+    }
     before = len(interfaces(story))
     arn = story.run(story.register(SLEEP), networkConfiguration=network)
     task = story.until(arn)
@@ -102,7 +104,10 @@ def test_lists_of_tasks(story: Story) -> None:
     story.stop(one)
     assert listed() == [two]
     assert listed(desiredStatus="STOPPED") == [one]
-    assert refused(ecs.list_tasks, cluster="yard", serviceName="s")[0] == "NotImplemented"
+    assert refused(ecs.list_tasks, cluster="yard", serviceName="s") == (
+        "ServiceNotFoundException",
+        "Service not found.",
+    )
     assert refused(ecs.list_tasks, cluster="yard", desiredStatus="GONE")[0] == "InvalidParameterException"
     story.until(two)
     story.stop(two)
@@ -190,13 +195,14 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("override of a size", {"overrides": {"cpu": "256", "memory": "8192"}}, "ClientException", "No Fargate configuration"),
     ("platform", {"platformVersion": "9.9.9"}, "PlatformUnknownException", "platform version"),
     ("role of nobody", {"overrides": {"taskRoleArn": "arn:aws:iam::123456789012:role/nobody"}}, "ClientException", "nobody"),
-    ("launch type", {"launchType": "EC2"}, "NotImplemented", "EC2"),
-    ("no launch type", {"launchType": None}, "NotImplemented", "FARGATE"),
+    ("launch type", {"launchType": "EC2"}, "InvalidParameterException", "No Container Instances were found in your cluster."),
+    ("no launch type", {"launchType": None}, "InvalidParameterException", "No Container Instances were found in your cluster."),
     ("strategy", {"launchType": None, "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]},
-     "NotImplemented", "capacityProviderStrategy"),
+     "InvalidParameterException", "not associated with the cluster"),
     ("exec", {"enableExecuteCommand": True}, "NotImplemented", "Exec"),
-    ("placement", {"placementConstraints": [{"type": "distinctInstance"}]}, "NotImplemented", "placementConstraints"),
-    ("storage", {"overrides": {"ephemeralStorage": {"sizeInGiB": 30}}}, "NotImplemented", "ephemeralStorage"),
+    ("placement", {"placementConstraints": [{"type": "distinctInstance"}]},
+     "InvalidParameterException", "Placement constraints are not supported with FARGATE launch type."),
+    ("storage", {"overrides": {"ephemeralStorage": {"sizeInGiB": 20}}}, "InvalidParameterException", "21 and 200"),
     ("gpu", {"overrides": {"containerOverrides": [{"name": "c0", "resourceRequirements": [{"type": "GPU", "value": "1"}]}]}},
      "NotImplemented", "resourceRequirements"),
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from drydock.runtime.interface import Runtime
 from drydock.services.ecs import lifecycle
 from drydock.services.ecs.controller import TaskController
 from drydock.services.ecs.identities import Identities
-from drydock.services.ecs.model import Cluster, Family, Interface, Task, TaskDefinition
+from drydock.services.ecs.model import AccountSetting, Cluster, Family, Interface, Task, TaskDefinition
 from drydock.services.ecs.roles import RoleSessions
 from drydock.services.ecs.tags import TagOperations
 from drydock.services.iam.api import Iam
@@ -35,6 +35,8 @@ class Ecs(TagOperations):
         instant: bool,
     ) -> None:
         super().__init__(platform)
+        self.directory = iam.directory
+        self.settings = platform.store.collection(AccountSetting, "ecs", "account-setting")
         self.clusters = platform.store.collection(Cluster, "ecs", "cluster")
         self.definitions = platform.store.collection(TaskDefinition, "ecs", "task-definition")
         self.families = platform.store.collection(Family, "ecs", "family")

@@ -28,7 +28,9 @@ def check_providers(names: list[str], known: tuple[str, ...] = FARGATE_PROVIDERS
     """Those that are to be associated with a cluster. Raises InvalidParameterException."""
     for name in names:
         if name not in known:
-            raise invalid("The specified capacity provider was not found. Specify a valid capacity provider and try again.")
+            raise invalid(
+                "The specified capacity provider was not found. Specify a valid capacity provider and try again."
+            )
         if names.count(name) > 1:
             raise invalid(f"The capacity provider {name} is specified more than once.")  # (?)
     if len(names) > MOST_PROVIDERS:

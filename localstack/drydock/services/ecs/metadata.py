@@ -33,7 +33,10 @@ def container_document(task: Task, definition: TaskDefinition, container: Contai
         "DesiredStatus": task.desired_status,
         "KnownStatus": container.status,
         "ExitCode": container.exit_code,
-        "Limits": {"CPU": document.get("cpu", 0), "Memory": document.get("memory")},
+        "Limits": {
+            "CPU": int(container.limits.get("cpu", 0)),
+            "Memory": int(container.limits["memory"]) if "memory" in container.limits else None,
+        },
         "CreatedAt": _shown(task.times.get("pullStoppedAt")),
         "StartedAt": _shown(container.started_at),
         "Type": "NORMAL",
@@ -51,6 +54,8 @@ def container_document(task: Task, definition: TaskDefinition, container: Contai
             for index, interface in enumerate(task.interfaces)
         ],
     }
+    if document.get("restartPolicy", {}).get("enabled"):
+        shown["RestartCount"] = container.restarts
     if "healthCheck" in document:
         shown["Health"] = {"status": container.health}
     return {name: value for name, value in shown.items() if value is not None}

@@ -27,6 +27,19 @@ class Cluster:
 
 
 @dataclass
+class AccountSetting:
+    """What a principal has set; the root user's applies to all that have set nothing."""
+
+    name: str
+    value: str
+    principal_arn: str
+
+    def describe(self) -> dict[str, str]:
+        """AWS's form."""
+        return {"name": self.name, "value": self.value, "principalArn": self.principal_arn, "type": "user"}
+
+
+@dataclass
 class Family:
     """Of task definitions; it remembers its revisions longer than they live."""
 

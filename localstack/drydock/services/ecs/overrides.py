@@ -11,6 +11,7 @@ from typing import Any
 
 from drydock.errors import AwsError
 from drydock.services.ecs import rules
+from drydock.services.ecs.injected import LONGEST_FILES, BadReference, file_location
 from drydock.services.ecs.model import TaskDefinition
 from drydock.services.ecs.registration import LARGEST_STORAGE, SMALLEST_STORAGE
 from drydock.services.ecs.rules import invalid
@@ -19,7 +20,7 @@ LONGEST = 8192
 """Characters of all container overrides, written as JSON"""
 SMALLEST_MEMORY = 6
 """MiB of a container"""
-_LACKING = ("environmentFiles", "resourceRequirements")
+_LACKING = ("resourceRequirements",)
 """Of a container's override: parameters that AWS has and we would not act on"""
 
 Overrides = dict[str, Any]
@@ -41,6 +42,7 @@ def check(overrides: Overrides, definition: TaskDefinition, fargate: bool) -> No
         for member in _LACKING:
             if override.get(member):
                 raise _lacking(member)
+        _check_files(override)
     cpu, memory = size(overrides, definition)
     if fargate and (overrides.get("cpu") or overrides.get("memory")):
         rules.check_fargate_size(cpu, memory)
@@ -69,6 +71,23 @@ def _check_sizes(containers: list[dict[str, Any]], definition: TaskDefinition, c
         together += shown.get("cpu", 0)
     if cpu and together > cpu:
         raise invalid("The total of the containers' 'cpu' settings is greater than for task.")  # (?)
+
+
+def _check_files(override: dict[str, Any]) -> None:
+    files = override.get("environmentFiles", [])
+    if len(files) > LONGEST_FILES:
+        raise invalid(f"There can be at most {LONGEST_FILES} environment files.")  # (?)
+    for file in files:
+        try:
+            file_location(file["value"])
+        except BadReference as error:
+            raise invalid(f"Invalid environment file for container '{override['name']}': {error}") from error  # (?)
+
+
+def with_files(document: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """A container's definition with the environment files that it really gets: the override's replace all others."""
+    files = override.get("environmentFiles")
+    return {**document, "environmentFiles": files} if files else document
 
 
 def override_of(containers: list[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Lists in pages: ``maxResults`` (100 at most) and ``nextToken``."""
+"""Lists in pages: ``maxResults`` (100 at most, unless said otherwise) and ``nextToken``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ LARGEST_PAGE = 100
 
 
 def page(
-    items: list[str], params: dict[str, Any], key: Callable[[str], Any] = str, descending: bool = False
+    items: list[str],
+    params: dict[str, Any],
+    key: Callable[[str], Any] = str,
+    descending: bool = False,
+    largest: int = LARGEST_PAGE,
 ) -> tuple[list[str], dict[str, str]]:
     """One page of ``items`` in the order of ``key``, and the ``nextToken`` member, if there is more. The token names the
     last item shown, so that what is made or deleted between two pages shifts nothing, the item itself included. Raises
     InvalidParameterException for a foreign token."""
-    size = params.get("maxResults", LARGEST_PAGE)
-    if not 1 <= size <= LARGEST_PAGE:
-        raise invalid(f"maxResults must be between 1 and {LARGEST_PAGE}.")
+    size = params.get("maxResults", largest)
+    if not 1 <= size <= largest:
+        raise invalid(f"maxResults must be between 1 and {largest}.")  # (?)
     items = sorted(items, key=key, reverse=descending)
     if token := params.get("nextToken"):
         last = key(_open(token))

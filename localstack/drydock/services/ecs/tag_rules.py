@@ -32,6 +32,12 @@ def check_tags(tags: Tags) -> None:
         raise invalid(f"The maximum number of tags of a resource is {MOST_TAGS}.")  # (?)
 
 
+def check_untagged(keys: list[str]) -> None:
+    """AWS's own tags stay. Raises InvalidParameterException."""
+    if any(key.lower().startswith(RESERVED) for key in keys):
+        raise invalid("aws: prefixed tag key names are not allowed for external use.")  # (?)
+
+
 def added(held: Tags, given: Tags) -> Tags:
     """What a resource has after ``given`` have been put on it: tags of the same key are replaced. Raises
     InvalidParameterException; AWS's own tags do not count."""

@@ -7,11 +7,11 @@ from typing import Any
 from drydock.errors import AwsError
 from drydock.request import Request
 from drydock.services.ecs import rules
+from drydock.services.ecs.tag_rules import added, check_untagged
 from drydock.services.ecs.tasks import TaskOperations
 from drydock.store import Collection, Scope
 
 Params = dict[str, Any]
-MOST_TAGS = 50
 
 
 class TagOperations(TaskOperations):
@@ -37,17 +37,14 @@ class TagOperations(TaskOperations):
     def tag_resource(self, request: Request, params: Params) -> dict[str, Any]:
         """Tags of the same key are replaced."""
         collection, name, found = self._tagged(request.scope, params["resourceArn"])
-        given = {tag["key"]: tag for tag in params["tags"] if "key" in tag}
-        tags = [tag for tag in found.tags if tag["key"] not in given] + list(given.values())
-        if len(tags) > MOST_TAGS:
-            raise rules.invalid(f"The maximum number of tags of a resource is {MOST_TAGS}.")
-        found.tags = tags
+        found.tags = added(found.tags, list(params["tags"]))
         collection.put(request.scope, name, found)
         return {}
 
     def untag_resource(self, request: Request, params: Params) -> dict[str, Any]:
         """Keys that are not there are no error."""
         collection, name, found = self._tagged(request.scope, params["resourceArn"])
+        check_untagged(params["tagKeys"])
         found.tags = [tag for tag in found.tags if tag["key"] not in params["tagKeys"]]
         collection.put(request.scope, name, found)
         return {}

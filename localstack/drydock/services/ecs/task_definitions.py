@@ -12,6 +12,7 @@ from drydock.services.ecs.model import Family, Task, TaskDefinition
 from drydock.services.ecs.paging import page
 from drydock.services.ecs.registration import check, document
 from drydock.services.ecs.roles import RoleSessions
+from drydock.services.ecs.tag_rules import check_tags
 from drydock.services.service import Service
 from drydock.store import Collection, Scope
 
@@ -31,13 +32,12 @@ class TaskDefinitionOperations(Service):
     def register_task_definition(self, request: Request, params: Params) -> dict[str, Any]:
         """The next revision of the family."""
         check(params)
+        check_tags(params.get("tags", []))
         for member in ("taskRoleArn", "executionRoleArn"):
             if role := params.get(member):
                 self.roles.check_may_pass(request, role)
         family = params["family"]
-        kept = (
-            self.families.get(request.scope, family) or Family()
-        )  # a revision is never given twice, also after deletion
+        kept = self.families.get(request.scope, family) or Family()  # no revision is given twice, also after deletion
         kept.last_revision += 1
         self.families.put(request.scope, family, kept)
         revision = kept.last_revision
