@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.emulator_process import EmulatorProcess
+from tests.emulator_process import ROOT, EmulatorProcess
 
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -37,6 +38,10 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProce
     state: Path = tmp_path_factory.mktemp("emulator") / "state"
     with EmulatorProcess(state, "--speed", "100", "--test-endpoints") as running:
         yield running
+    kept = ROOT / "build"  # a red run leaves the log
+    kept.mkdir(exist_ok=True)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    shutil.copyfile(state / "drydock.log", kept / f"emulator-{worker}.log")
 
 
 @pytest.fixture
