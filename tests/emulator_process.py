@@ -96,9 +96,7 @@ class EmulatorProcess:
         """A boto3 client with the account's root key."""
         credentials = {"aws_access_key_id": account, "aws_secret_access_key": "test"} | given
         config = Config(retries={"max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=PATIENCE)
-        return self._session.client(
-            service, region_name=region, endpoint_url=self.url, config=config, **credentials
-        )
+        return self._session.client(service, region_name=region, endpoint_url=self.url, config=config, **credentials)
 
     def __enter__(self) -> EmulatorProcess:
         return self.start()

@@ -251,8 +251,8 @@ task = lab.wait(lambda: describe(here.task), until="STOPPED", name="your first t
 # | state | what ECS does meanwhile |
 # |---|---|
 # | PROVISIONING | finds room, makes the network interface |
-# | PENDING | pulls the image, opens the log stream |
-# | ACTIVATING | starts the containers |
+# | PENDING | pulls the image, opens the log stream, starts the containers |
+# | ACTIVATING | joins a load balancer; yours has none, so it is over at once |
 # | RUNNING | watches them |
 # | STOPPING | stops what still runs |
 # | DEPROVISIONING | deletes the network interface |

@@ -36,35 +36,39 @@ def read_cluster(name: str) -> tuple[Box, list[Box], list[Arrow]]:
     tasks = _tasks(ecs, name)
     services, said = _services(ecs, name)
     used = [*(service["taskDefinition"] for service in services), *(task["taskDefinitionArn"] for task in tasks)]
-    definitions = [
-        definition_box(ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"])
-        for arn in dict.fromkeys(used)
-    ]
+    described = {arn: ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"] for arn in dict.fromkeys(used)}
+    definitions = [definition_box(definition) for definition in described.values()]
     inside: list[Box] = []
     arrows: list[Arrow] = []
     for service in services:
         own = [task for task in tasks if task.get("group") == f"service:{service['serviceName']}"]
         tasks = [task for task in tasks if task not in own]
         counts = f"{service['runningCount']} of {service['desiredCount']} running"
-        box = Box(f"service {service['serviceName']}", (service["status"], counts), tuple(map(task_box, own)))
+        box = Box(f"service {service['serviceName']}", (service["status"], counts), tuple(_in_order(own, described)))
         inside.append(box)
         arrows.append(Arrow(f"task definition {_last(service['taskDefinition'])}", "is the recipe of", box.name))
-    for task in tasks:
-        inside.append(task_box(task))
-        arrows.append(
-            Arrow(f"task definition {_last(task['taskDefinitionArn'])}", "is the recipe of", inside[-1].name)
-        )
-    facts = (cluster["status"], f"{cluster['runningTasksCount']} running tasks", said)
+    for task, box in zip(tasks, _in_order(tasks, described), strict=True):
+        inside.append(box)
+        arrows.append(Arrow(f"task definition {_last(task['taskDefinitionArn'])}", "is the recipe of", box.name))
+    facts = (cluster["status"], f"running tasks: {cluster['runningTasksCount']}", said)
     return Box(f"cluster {cluster['clusterName']}", facts, tuple(inside)), definitions, arrows
 
 
-def task_box(task: dict[str, Any]) -> Box:
+def _in_order(tasks: list[dict[str, Any]], definitions: dict[str, Any]) -> list[Box]:
+    """Containers in the order of their definitions; DescribeTasks has none."""
+    return [
+        task_box(task, [each["name"] for each in definitions[task["taskDefinitionArn"]]["containerDefinitions"]])
+        for task in tasks
+    ]
+
+
+def task_box(task: dict[str, Any], order: Sequence[str]) -> Box:
     """A task and its containers, from DescribeTasks."""
     facts = [task["lastStatus"]]
     if task.get("healthStatus", "UNKNOWN") != "UNKNOWN":
         facts.append(task["healthStatus"])
     inside = []
-    for container in sorted(task["containers"], key=lambda container: str(container["name"])):
+    for container in sorted(task["containers"], key=lambda container: order.index(container["name"])):
         told = [container["lastStatus"]]
         if "exitCode" in container:
             told.append(f"exit code {container['exitCode']}")
@@ -75,7 +79,9 @@ def task_box(task: dict[str, Any]) -> Box:
 def definition_box(definition: dict[str, Any]) -> Box:
     """A task definition and its container definitions, from DescribeTaskDefinition."""
     name = f"{definition['family']}:{definition['revision']}"
-    facts = [f"{definition.get('cpu', '-')} CPU units, {definition.get('memory', '-')} MiB, {definition['networkMode']}"]
+    facts = [
+        f"{definition.get('cpu', '-')} CPU units, {definition.get('memory', '-')} MiB, {definition['networkMode']}"
+    ]
     inside = tuple(
         Box(f"container definition {container['name']}", (_limits(container),))
         for container in definition["containerDefinitions"]
@@ -91,9 +97,7 @@ def _limits(container: dict[str, Any]) -> str:
 
 def _tasks(ecs: Any, cluster: str) -> list[dict[str, Any]]:
     """Those that run, the oldest first."""
-    arns = [
-        arn for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for arn in page["taskArns"]
-    ]
+    arns = [arn for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for arn in page["taskArns"]]
     found = [
         task
         for some in _portions(arns, _MOST_TASKS)
@@ -116,7 +120,7 @@ def _services(ecs: Any, cluster: str) -> tuple[list[dict[str, Any]], str]:
         for some in _portions(arns, _MOST_SERVICES)
         for service in ecs.describe_services(cluster=cluster, services=some)["services"]
     ]
-    return found, f"{len(found)} services"
+    return found, f"services: {len(found)}"
 
 
 def _portions(arns: Sequence[str], most: int) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from labkit.errors import LabError
 
 NOT_IMPLEMENTED = 501
 """HTTP status"""
+WIDTH = 100
+"""Characters of a line in a notebook"""
 
 
 def sh(command: str | Sequence[str], timeout: float = 300, cwd: str | Path | None = None) -> str:
@@ -64,7 +67,8 @@ def skip_what_is_missing() -> Iterator[None]:
         told, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status != NOT_IMPLEMENTED:
             raise
-        print(f"Skipped on this target. It answers {told['Code']}: {told['Message']}")
+        print("Skipped on this target, which answers:")
+        print(textwrap.fill(f"{told['Code']}: {told['Message']}", WIDTH))
 
 
 @contextmanager

@@ -61,7 +61,8 @@ def svg(edges: Sequence[Edge], title: str) -> str:
     described = html.escape(text_twin(edges), quote=True)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" role="img" aria-label="{described}" font-family="sans-serif" font-size="13">',
+        f'height="{height:.0f}" role="img" aria-label="{described}" style="max-width:100%;height:auto" '
+        'font-family="sans-serif" font-size="13">',
         f"<title>{html.escape(title or 'diagram')}</title>",
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 L10 5 L0 10 z" fill="#444"/></marker></defs>',

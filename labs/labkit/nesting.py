@@ -47,7 +47,7 @@ def svg(columns: Sequence[Sequence[Box]], arrows: Sequence[Arrow], title: str) -
     """Columns from left to right, each a stack of boxes. It depends on its arguments only, so that it repeats."""
     places: dict[str, Place] = {}
     drawn: list[str] = []
-    x, tallest = _PAD, 0.0
+    x, tallest = float(_PAD), 0.0
     for column in columns:
         y, widest = float(_PAD), max((_size(box)[0] for box in column), default=0.0)
         for box in column:
@@ -61,7 +61,8 @@ def svg(columns: Sequence[Sequence[Box]], arrows: Sequence[Arrow], title: str) -
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {tallest:.0f}" width="{width:.0f}" '
-            f'height="{tallest:.0f}" role="img" aria-label="{told}" font-family="sans-serif" font-size="12">',
+            f'height="{tallest:.0f}" role="img" aria-label="{told}" style="max-width:100%;height:auto" '
+            'font-family="sans-serif" font-size="12">',
             f"<title>{html.escape(title)}</title>",
             '<defs><marker id="nested-tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
             'orient="auto"><path d="M0 0 L10 5 L0 10 z" fill="#444"/></marker></defs>',

@@ -210,7 +210,9 @@ def test_no_venv_module(bare: Path, tmp_path: Path, message: str) -> None:
 
 
 def test_no_permission_for_the_environment(bare: Path, tmp_path: Path) -> None:
-    fake_python(bare, f'case $1 in -m) echo "[Errno 13] Permission denied: x"; exit 1 ;; *) exec {sys.executable} "$@" ;; esac')
+    fake_python(
+        bare, f'case $1 in -m) echo "[Errno 13] Permission denied: x"; exit 1 ;; *) exec {sys.executable} "$@" ;; esac'
+    )
     wrong, _ = last_two(lab(bare, tmp_path / "venv"))
     assert wrong == f"There is no permission to write to {tmp_path}."
 

@@ -21,7 +21,8 @@ def client(emulator: Emulator, account: str, service: str) -> Any:
 
 def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
     """By kind, what a chapter's clean-up should have deleted; kinds with nothing are left out."""
-    ecs, iam, logs, ec2 = (client(emulator, account, name) for name in ("ecs", "iam", "logs", "ec2"))
+    ecs, iam, logs, ec2, ssm = (client(emulator, account, name) for name in ("ecs", "iam", "logs", "ec2", "ssm"))
+    groups = ec2.describe_security_groups()["SecurityGroups"]
     roles = [role for role in iam.list_roles()["Roles"] if not role["Path"].startswith("/aws-service-role/")]
     found = {
         "clusters": ecs.list_clusters()["clusterArns"],
@@ -29,6 +30,8 @@ def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
         "inactive task definitions": ecs.list_task_definitions(status="INACTIVE")["taskDefinitionArns"],
         "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
         "roles": [role["RoleName"] for role in roles],
+        "security groups": [group["GroupName"] for group in groups if group["GroupName"] != "default"],
+        "parameters": [each["Name"] for each in ssm.describe_parameters()["Parameters"]],
         "network interfaces": [
             eni["NetworkInterfaceId"] for eni in ec2.describe_network_interfaces()["NetworkInterfaces"]
         ],

@@ -154,7 +154,7 @@ def test_the_plain_tier_tells_the_same_story(root: Path, slug: str) -> None:
 
 def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
     account = account_of("98")
-    ecs, iam, logs, ec2 = (client(emulator, account, name) for name in ("ecs", "iam", "logs", "ec2"))
+    ecs, iam, logs, ec2, ssm = (client(emulator, account, name) for name in ("ecs", "iam", "logs", "ec2", "ssm"))
     assert left_behind(emulator, account) == {}
     ecs.create_cluster(clusterName="c")
     ecs.register_task_definition(family="f", containerDefinitions=[{"name": "n", "image": "busybox", "memory": 64}])
@@ -162,12 +162,16 @@ def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     iam.create_role(RoleName="r", AssumeRolePolicyDocument=document)
+    ec2.create_security_group(GroupName="g", Description="g")
+    ssm.put_parameter(Name="/p", Value="v", Type="String")
     ec2.create_network_interface(SubnetId=ec2.describe_subnets()["Subnets"][0]["SubnetId"])
     assert set(left_behind(emulator, account)) == {
         "clusters",
         "task definitions",
         "log groups",
         "roles",
+        "security groups",
+        "parameters",
         "network interfaces",
     }
     fresh(emulator, account)

@@ -127,7 +127,9 @@ class Estate:
 
     def parameter(self) -> None:
         name = self._name()
-        self._sure("parameter", name, "", lambda: self.clients["ssm"].put_parameter(Name=name, Value=name, Type="String"))
+        self._sure(
+            "parameter", name, "", lambda: self.clients["ssm"].put_parameter(Name=name, Value=name, Type="String")
+        )
 
     def no_parameter(self) -> None:
         self._gone("parameter", lambda name: self.clients["ssm"].delete_parameter(Name=name))

@@ -41,7 +41,9 @@ def runtime_helpers(pid: int) -> list[int]:
     parent = pid
     while True:
         below = [
-            child for child, fields in _all().items() if int(fields[1]) == parent and "drydock.runtime" in command_line(child)
+            child
+            for child, fields in _all().items()
+            if int(fields[1]) == parent and "drydock.runtime" in command_line(child)
         ]
         if not below:
             return found

@@ -382,7 +382,9 @@ def test_an_exec_can_be_killed(tmp_path: Path, tier: str) -> None:
             a = await start(runtime, "a", ("sleep", "100"))
             ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
             null = os.open(os.devnull, os.O_RDWR)
-            await runtime.exec("check", "a", sh("sleep 50; true"), ended.set_result, pty=False, stdio=(null, null, null))
+            await runtime.exec(
+                "check", "a", sh("sleep 50; true"), ended.set_result, pty=False, stdio=(null, null, null)
+            )
             os.close(null)
             await runtime.kill_exec("check")
             assert (await asyncio.wait_for(ended, 10)).code == 137

@@ -9,6 +9,7 @@ import json
 import logging
 import logging.handlers
 import os
+import resource
 import signal
 import sqlite3
 import sys
@@ -20,6 +21,7 @@ from drydock.emulator import Config, Emulator
 from drydock.errors import UserError
 
 LOG_FILE = "drydock.log"
+MANY_FILES = 65536
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,6 +56,14 @@ def _disk_is_full(error: OSError | sqlite3.OperationalError) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     return error.sqlite_errorcode == sqlite3.SQLITE_FULL
+
+
+def _allow_many_files() -> None:
+    """Each connection and each container takes descriptors; shells allow 1024 and would let us have more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _new_runner() -> asyncio.Runner:

@@ -57,7 +57,9 @@ def test_every_other_size_is_refused(cpu: int, memory: int) -> None:
     assert f"{cpu} CPU, {memory} memory" in caught.value.message
 
 
-@pytest.mark.parametrize("cpu, memory, word", [(None, "512", "'cpu'"), ("256", None, "'memory'"), ("a", "512", "a CPU")])
+@pytest.mark.parametrize(
+    "cpu, memory, word", [(None, "512", "'cpu'"), ("256", None, "'memory'"), ("a", "512", "a CPU")]
+)
 def test_sizes_that_are_lacking_or_no_numbers(cpu: str | None, memory: str | None, word: str) -> None:
     with pytest.raises(AwsError) as caught:
         rules.check_fargate_size(cpu, memory)
@@ -80,7 +82,9 @@ def test_definition_names(identifier: str, family: str, revision: int | None) ->
     assert rules.definition_name(identifier) == rules.DefinitionName(family, revision)
 
 
-@pytest.mark.parametrize("identifier", ["", ":", "web:", ":1", "web:x", "web:-1", "we b", "web:1:2", "x" * 256, "web:1\n"])
+@pytest.mark.parametrize(
+    "identifier", ["", ":", "web:", ":1", "web:x", "web:-1", "we b", "web:1:2", "x" * 256, "web:1\n"]
+)
 def test_what_names_no_definition(identifier: str) -> None:
     assert rules.definition_name(identifier) is None
 

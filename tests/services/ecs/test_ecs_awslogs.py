@@ -16,7 +16,9 @@ def run_logging(story: Story, role: str, container: dict[str, Any] = ECHO, **opt
 
 def test_lines_come_in_order_and_in_whole(tier_story: Story) -> None:
     count = 3000
-    task, lines = tier_story.logged({"image": PYTHON, "command": ["python", "-c", f"for i in range({count}): print(i)"]})
+    task, lines = tier_story.logged(
+        {"image": PYTHON, "command": ["python", "-c", f"for i in range({count}): print(i)"]}
+    )
     assert task["containers"][0]["exitCode"] == 0
     found: list[str] = []
     stream = f"p/c0/{id_of(task['taskArn'])}"
@@ -34,7 +36,9 @@ def test_lines_come_in_order_and_in_whole(tier_story: Story) -> None:
 
 
 def test_both_outputs_and_a_last_line_without_its_end(tier_story: Story) -> None:
-    _, lines = tier_story.logged({"command": ["sh", "-c", "echo out; sleep 0.1; echo err >&2; sleep 0.1; printf 'end'"]})
+    _, lines = tier_story.logged(
+        {"command": ["sh", "-c", "echo out; sleep 0.1; echo err >&2; sleep 0.1; printf 'end'"]}
+    )
     assert lines == ["out", "err", "end"]
 
 

@@ -25,7 +25,11 @@ def test_without_run_task(story: Story, account: str) -> None:
     ecs = story.user("ann", {"Action": "ecs:Describe*", "Resource": "*"})("ecs")
     definition = story.register(SLEEP, family="web")
     code, message = refused(
-        ecs.run_task, cluster="yard", taskDefinition=definition, launchType="FARGATE", networkConfiguration=story.network
+        ecs.run_task,
+        cluster="yard",
+        taskDefinition=definition,
+        launchType="FARGATE",
+        networkConfiguration=story.network,
     )
     assert code == "AccessDeniedException"
     assert message == (

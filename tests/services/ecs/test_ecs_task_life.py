@@ -109,7 +109,7 @@ def test_a_program_killed_by_sigterm_ends_with_143(tier_story: Story) -> None:
 
 def test_a_command_that_is_not_there(tier_story: Story) -> None:
     task = tier_story.outcome({"command": ["/no/such/program"]})
-    (status, code, reason), = shown(task)
+    ((status, code, reason),) = shown(task)
     assert (status, code) == ("STOPPED", 127)
     assert "CannotStartContainerError" in reason
     assert "/no/such/program" in reason
@@ -214,7 +214,10 @@ def test_stopping_before_it_runs_starts_nothing(tier_story: Story) -> None:
 
 def test_the_environment_inside(tier_story: Story, tier_emulator: EmulatorProcess) -> None:
     """The definition's, AWS's own, and nothing of the process that runs the emulator."""
-    container = {"command": ["env"], "environment": [{"name": "COLOUR", "value": "blue"}, {"name": "EMPTY", "value": ""}]}
+    container = {
+        "command": ["env"],
+        "environment": [{"name": "COLOUR", "value": "blue"}, {"name": "EMPTY", "value": ""}],
+    }
     _, lines = tier_story.logged(container)
     env = dict(line.split("=", 1) for line in lines)
     assert env["COLOUR"] == "blue"

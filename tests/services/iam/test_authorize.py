@@ -150,7 +150,9 @@ def test_conditions_of_the_request(house: House) -> None:
         "ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/task"},
         "DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"},
     }
-    session = house.session(house.role("task", ECS_TRUST, allow(["ecs:CreateCluster", "ecs:TagResource"], Condition=condition)))
+    session = house.session(
+        house.role("task", ECS_TRUST, allow(["ecs:CreateCluster", "ecs:TagResource"], Condition=condition))
+    )
     good = [{"key": "team", "value": "a"}]
     house.check("ecs", "CreateCluster", session, clusterName="c", tags=good)
     house.denied("ecs", "CreateCluster", session, clusterName="c")

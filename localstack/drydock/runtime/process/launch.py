@@ -133,8 +133,9 @@ def become(user: User) -> None:
 
 def run(argv: list[str], env: dict[str, str], report: int) -> NoReturn:
     """The last step."""
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # CPython ignores them, and exec would keep that
-        signal.signal(ignored, signal.SIG_DFL)
+    for ignored in signal.valid_signals():  # by CPython, or by the shell that started us; exec would keep that
+        if signal.getsignal(ignored) == signal.SIG_IGN:
+            signal.signal(ignored, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.umask(0o022)
     code, number = NOT_FOUND, errno.ENOENT

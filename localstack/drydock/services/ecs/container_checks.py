@@ -74,11 +74,11 @@ def check_limits(container: dict[str, Any], params: dict[str, Any]) -> None:
         raise invalid_setting(name, f"Its memory is larger than the task's memory of {total} MiB.")  # (?)
     units = rules.parse_cpu(params["cpu"]) if params.get("cpu") else None
     if units and sum(c.get("cpu", 0) for c in params["containerDefinitions"]) > units:
-        raise client_error(f"The containers' cpu is more than the task's cpu of {units} units.")  # (?)
+        raise client_error("The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.")
 
 
 def check_ports(container: dict[str, Any], params: dict[str, Any]) -> None:
-    """In awsvpc the host port is the container's; no port twice within a task."""
+    """In awsvpc the host port is the container's; no host port twice within a task (a host port 0 is chosen later)."""
     mode = params.get("networkMode", "bridge")
     mappings = container.get("portMappings", [])
     if mappings and mode == "none":
@@ -90,22 +90,23 @@ def check_ports(container: dict[str, Any], params: dict[str, Any]) -> None:
         inside, outside = mapping.get("containerPort"), mapping.get("hostPort")
         if inside is None or not 0 < inside <= 65535:
             raise invalid_setting(container["name"], "'containerPort' must be between 1 and 65535.")  # (?)
+        if outside is not None and not 0 <= outside <= 65535:
+            raise invalid_setting(container["name"], "'hostPort' must be between 0 and 65535.")  # (?)
         if mode in ("awsvpc", "host") and outside not in (None, inside):
             raise client_error(
                 f"When networkMode={mode}, the host ports and container ports in port mappings must match."
             )
         if mapping.get("protocol", "tcp") not in ("tcp", "udp"):
             raise invalid_setting(container["name"], "The protocol of a port mapping must be tcp or udp.")  # (?)
-    if mode in ("awsvpc", "host"):
-        used = [
-            (mapping["containerPort"], mapping.get("protocol", "tcp"))
-            for other in params["containerDefinitions"]
-            for mapping in other.get("portMappings", [])
-            if "containerPort" in mapping
-        ]
-        for port, protocol in used:
-            if used.count((port, protocol)) > 1:
-                raise client_error(f"The port {port}/{protocol} is mapped more than once in the task.")  # (?)
+    used = [
+        (mapping.get("hostPort") or (mapping["containerPort"] if mode in ("awsvpc", "host") else 0), protocol)
+        for other in params["containerDefinitions"]
+        for mapping in other.get("portMappings", [])
+        if "containerPort" in mapping and (protocol := mapping.get("protocol", "tcp"))
+    ]
+    for port, protocol in used:
+        if port and used.count((port, protocol)) > 1:
+            raise client_error(f"{protocol.upper()} host port '{port}' is mapped multiple times in task.")
 
 
 def check_health(container: dict[str, Any]) -> None:
@@ -221,6 +222,8 @@ def check_injected(container: dict[str, Any], params: dict[str, Any], fargate: b
     if len(files) > 10:
         raise invalid_setting(container["name"], "There can be at most 10 environment files.")  # (?)
     for file in files:
+        if file.get("type") != "s3":
+            raise invalid_setting(container["name"], "The type of an environment file must be s3.")  # (?)
         try:
             file_location(file["value"])
         except BadReference as error:
@@ -236,13 +239,13 @@ def check_dependencies(containers: list[dict[str, Any]]) -> None:
         for dependency in container.get("dependsOn", []):
             other, condition = dependency["containerName"], dependency["condition"]
             if other not in by_name:
-                raise invalid_setting(name, f"It depends on the container '{other}', which is not in the task.")  # (?)
+                raise client_error(f"Cannot depend on container + '{other}' because it does not exist")
             if condition not in CONDITIONS:
                 raise invalid_setting(name, f"Invalid condition '{condition}' of a container dependency.")  # (?)
             if condition in ("COMPLETE", "SUCCESS") and by_name[other].get("essential", True):
-                raise invalid_setting(
-                    name, f"The condition {condition} cannot be set on the essential container '{other}'."
-                )  # (?)
+                raise client_error(
+                    "A dependency container with SUCCESS or COMPLETE condition cannot be an essential container"
+                )
             if condition == "HEALTHY" and not by_name[other].get("healthCheck"):
                 raise invalid_setting(name, f"The container '{other}' has no health check to be HEALTHY by.")  # (?)
             graph.setdefault(name, []).append(other)

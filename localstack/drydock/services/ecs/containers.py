@@ -60,6 +60,7 @@ class ContainerRun:
             depends_on=tuple((d["containerName"], d["condition"]) for d in document.get("dependsOn", [])),
             start_timeout=document.get("startTimeout"),
             started_at=container.started_at,
+            image=container.image,
         )
 
     def spec(self, override: dict[str, Any], environment: dict[str, str], mounts: tuple[Mount, ...]) -> ContainerSpec:
@@ -89,13 +90,22 @@ class ContainerRun:
         """Raises RuntimeFailure. A command that does not exist ends the container with 127."""
         self._runtime, self._spec = runtime, spec
         container = self.container
-        container.pid = await runtime.start_container(spec, self._on_output, self._on_exit)
-        container.started_at = self._clock.now()
+        container.started_at = self._clock.now()  # its end may be told before the answer to its start
+        try:
+            container.pid = await runtime.start_container(spec, self._on_output, self._on_exit)
+        except (RuntimeFailure, OSError):
+            container.started_at = None
+            raise
         if container.status == "PENDING":  # else it has ended already
             container.status = "RUNNING"
         if "healthCheck" in self.document and container.status == "RUNNING":
             self._health = asyncio.get_running_loop().create_task(self._check_health(), name="health checks")
         self._changed()
+
+    def give_up(self, reason: str) -> None:
+        """It will never be started: what it depends on can never hold."""
+        self.container.status, self.container.exit_code = "STOPPED", startup.GIVEN_UP
+        self.container.reason = reason
 
     async def stop(self, real_seconds: float) -> None:
         """SIGTERM, and SIGKILL after so long."""

@@ -24,7 +24,7 @@ from drydock.images.reference import parse as parse_reference
 from drydock.images.standins import ImageNotFound
 from drydock.network.rules import PUBLIC_SERVICE, End, may_connect, reaches_service, registry_service
 from drydock.runtime.interface import Mount, RuntimeFailure, SandboxSpec
-from drydock.services.ecs import awslogs, lifecycle, rules, secrets, startup
+from drydock.services.ecs import awslogs, lifecycle, overrides, rules, secrets, startup
 from drydock.services.ecs.awslogs import LogStream
 from drydock.services.ecs.containers import ContainerRun
 from drydock.services.ecs.model import Container, Task, TaskDefinition
@@ -65,6 +65,14 @@ class TaskDriver:
     # -- the walk
     async def run(self) -> None:
         """To the end of the task's life, and until it is forgotten."""
+        try:
+            await self._live()
+        except asyncio.CancelledError:
+            for run in self._runs:
+                run.stopping = True  # nothing may be started again when nobody drives the task any more
+            raise
+
+    async def _live(self) -> None:
         task = self.task
         while task.last_status != "STOPPED":
             try:
@@ -73,6 +81,11 @@ class TaskDriver:
                 if failure.container is not None:
                     failure.container.reason = str(failure)
                 self.ask_to_stop("TaskFailedToStart", str(failure))
+            except Exception:  # a defect of ours must not leave a task that never ends
+                log.exception("%s in %s", task.arn, task.last_status)
+                self.ask_to_stop(
+                    "TaskFailedToStart", f"InternalError: Drydock failed in {task.last_status}; see its log"
+                )
             following = lifecycle.following(task.last_status, task.desired_status == "STOPPED")
             if following is not None:
                 self._enter(following)
@@ -96,6 +109,8 @@ class TaskDriver:
     def notice(self) -> None:
         """A container has changed: work out what that means for the task."""
         task = self.task
+        if self._house.tasks.get(self.scope, task.arn) is None:
+            return  # the account was reset: what ends afterwards must not write the task down again
         task.health = startup.task_health(
             [(run.essential, "healthCheck" in run.document, run.container.health) for run in self._runs]
         )
@@ -202,10 +217,21 @@ class TaskDriver:
                     run.container,
                 ) from error
             run.container.image_digest = run.image.digest
+            self._check_architecture(run.container)
         task.times["pullStoppedAt"] = self._clock.now()
         await self._fetch_environment()
         await self._open_logs()
         await self._make_sandbox()
+
+    def _check_architecture(self, container: Container) -> None:
+        """The images that there are have this machine's instructions only."""
+        wanted = self._definition.document.get("runtimePlatform", {}).get("cpuArchitecture")
+        if wanted not in (None, self.task.architecture):
+            platform = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}[wanted]
+            why = f"image Manifest does not contain descriptor matching platform '{platform}'"
+            raise TaskFailed(
+                f"CannotPullContainerError: pull image manifest has been retried 1 time(s): {why}", container
+            )
 
     async def _check_way_out(self) -> None:
         """On AWS the commonest mistake of all: a subnet from which the registry cannot be reached. It shows only when
@@ -235,7 +261,9 @@ class TaskDriver:
         ask = partial(self._house.roles.call_as_execution_role, self.scope, self.task)
         for run in self._runs:
             try:
-                files = await secrets.files_of(run.document, self.scope.region, ask)
+                changed = overrides.override_of(self.task.overrides.get("containerOverrides", []), run.container.name)
+                document = overrides.with_files(run.document, changed)
+                files = await secrets.files_of(document, self.scope.region, ask)
                 run.injected = files | await secrets.secrets_of(run.document, self.scope.region, ask)
             except secrets.NotInjected as error:
                 raise TaskFailed(str(error)) from error
@@ -279,20 +307,22 @@ class TaskDriver:
         runs = {run.container.name: run for run in self._runs}
         while not self._stopping:
             plan = startup.plan([run.seen() for run in self._runs], self._clock.now())
-            if plan.failure:
-                raise TaskFailed(plan.failure, runs[plan.failed].container if plan.failed else None)
+            for name, reason in plan.given_up:
+                runs[name].give_up(reason)
+                if runs[name].essential:
+                    raise TaskFailed(reason, runs[name].container)
+                self._save()
             for name in plan.start:
                 await self._start_container(runs[name])
             if all(run.container.status != "PENDING" for run in self._runs):
                 break
-            if not plan.start:
+            if not plan.start and not plan.given_up:
                 await self._change(plan.wake_at)
         if not self._stopping:
             self._house.platform.spawn(self._open_ports(), f"ports of {self.task.arn}")
 
     async def _start_container(self, run: ContainerRun) -> None:
-        overrides: list[dict[str, Any]] = self.task.overrides.get("containerOverrides", [])
-        override = next((each for each in overrides if each.get("name") == run.container.name), {})
+        override = overrides.override_of(self.task.overrides.get("containerOverrides", []), run.container.name)
         environment = self._house.identities.environment(self.scope, self.task, run.container)
         try:
             spec = run.spec(override, environment, self._mounts(run.document))

@@ -42,7 +42,8 @@ class Identities:
         self._iam = iam
         self._tasks = tasks
         self._definitions = definitions
-        self._credentials: dict[str, tuple[Scope, Task, Credential | None]] = {}
+        self._credentials: dict[str, tuple[Scope, Task, list[Credential]]] = {}
+        """By id; the sessions given out, the latest last: an earlier one works until it expires or the task ends"""
         self._containers: dict[str, tuple[Scope, Task, Container]] = {}
         self.endpoint = ""
         """Of AWS's API, as containers reach it"""
@@ -74,7 +75,7 @@ class Identities:
             if other.arn == task.arn:
                 return name
         name = self._platform.ids.uuid(scope, "task-credentials", task.arn)
-        self._credentials[name] = (scope, task, None)
+        self._credentials[name] = (scope, task, [])
         return name
 
     def forget(self, task: Task) -> None:
@@ -82,8 +83,7 @@ class Identities:
         for container in task.containers:
             self._containers.pop(container.runtime_id, None)
         for name in [name for name, (_, other, _) in self._credentials.items() if other.arn == task.arn]:
-            credential = self._credentials.pop(name)[2]
-            if credential is not None:
+            for credential in self._credentials.pop(name)[2]:
                 self._iam.revoke_session(credential.access_key_id)
 
     async def answer(self, path: str, network: str, peer: str) -> tuple[int, Any]:
@@ -103,10 +103,10 @@ class Identities:
                 "message": "CredentialsV2Request: ID not found",
                 "HTTPErrorCode": 400,
             }
-        scope, task, credential = entry
-        if credential is None or (credential.expires or 0) < time.time() + REFRESHED_BEFORE:
-            credential = self._iam.issue_session(scope.account, task.task_role_arn, task.id, SESSION_LASTS)
-            self._credentials[name] = (scope, task, credential)
+        scope, task, given = entry
+        if not given or (given[-1].expires or 0) < time.time() + REFRESHED_BEFORE:
+            given.append(self._iam.issue_session(scope.account, task.task_role_arn, task.id, SESSION_LASTS))
+        credential = given[-1]
         expires = datetime.fromtimestamp(credential.expires or 0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return 200, {
             "RoleArn": task.task_role_arn,

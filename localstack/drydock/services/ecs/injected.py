@@ -78,7 +78,7 @@ def file_location(arn: str) -> tuple[str, str]:
 def parse_file(text: str) -> dict[str, str]:
     """``NAME=value`` lines; empty ones and those that begin with ``#`` are left out. Nothing is unquoted, as on AWS."""
     found = {}
-    for line in text.splitlines():
+    for line in re.split(r"\r?\n", text):
         if line.lstrip().startswith("#"):
             continue
         if match := _LINE.fullmatch(line):

@@ -26,6 +26,10 @@ _LACKING_OF_TASK = {
     "placementConstraints": "placement constraints", "pidMode": "pid modes", "ipcMode": "ipc modes",
     "trustedExecutionConfiguration": "trusted execution", "enableFaultInjection": "fault injection",
 }  # fmt: skip
+_CHOICES = {
+    "networkMode": ("bridge", "host", "awsvpc", "none"), "cpuArchitecture": ("X86_64", "ARM64"),
+    "requiresCompatibilities": ("EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"),
+}  # fmt: skip
 SMALLEST_STORAGE, LARGEST_STORAGE = 21, 200
 """GiB of ephemeral storage that can be asked for on Fargate"""
 
@@ -33,34 +37,54 @@ SMALLEST_STORAGE, LARGEST_STORAGE = 21, 200
 def check(params: dict[str, Any]) -> None:
     """Raises AwsError for what AWS refuses, NotImplemented (501) for what we do not do."""
     if not rules.NAME.fullmatch(params["family"]):
-        raise client_error(
-            "Invalid family. The family must be up to 255 characters long and may contain letters, numbers, hyphens and "
-            "underscores."
-        )
+        raise client_error("Family contains invalid characters.")
     for member, name in _LACKING_OF_TASK.items():
         if params.get(member):
             raise _lacking(f"{name} of a task definition")
+    _check_choices(params)
     if params.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX") != "LINUX":
         raise _lacking("operating systems other than LINUX of a task definition")
     containers = params["containerDefinitions"]
     if not containers:
-        raise client_error("TaskDefinition must contain at least one container definition.")
+        raise client_error("Container list cannot be empty.")
     names = [container.get("name") for container in containers]
     for name in names:
         if not name:
             raise client_error("Container.name should not be null or empty.")
         if not rules.NAME.fullmatch(name):
-            raise client_error(f"Invalid container name: {name}.")
+            raise client_error("Container.name contains invalid characters.")
         if names.count(name) > 1:
             raise client_error(f"Duplicate container name: {name}.")
     if not any(container.get("essential", True) for container in containers):
-        raise client_error("A task definition must have at least one essential container.")
+        raise client_error("Task definition doesn't have any essential container.")
     fargate = "FARGATE" in params.get("requiresCompatibilities", [])
     if fargate:
         _check_fargate(params)
+    else:
+        _check_size(params)
     for container in containers:
         _check_container(container, params, fargate)
     container_checks.check_all(params, fargate)
+
+
+def _check_choices(params: dict[str, Any]) -> None:
+    chosen = [("networkMode", mode) for mode in [params.get("networkMode")] if mode is not None]
+    chosen += [("requiresCompatibilities", each) for each in params.get("requiresCompatibilities", [])]
+    architecture = params.get("runtimePlatform", {}).get("cpuArchitecture")
+    chosen += [("cpuArchitecture", architecture)] if architecture is not None else []
+    for member, value in chosen:
+        if value not in _CHOICES[member]:
+            raise client_error(f"'{value}' is not a valid value of '{member}': {', '.join(_CHOICES[member])}.")  # (?)
+
+
+def _check_size(params: dict[str, Any]) -> None:
+    """Outside Fargate the task's size is optional, but what is given must be a size."""
+    for member, parse in (("cpu", rules.parse_cpu), ("memory", rules.parse_memory)):
+        if params.get(member) and not parse(params[member]):
+            raise client_error(
+                f"Invalid '{member}' setting for task. For more information, see the Troubleshooting section of the "
+                "Amazon ECS Developer Guide."
+            )
 
 
 def _lacking(what: str) -> AwsError:
@@ -104,9 +128,9 @@ def _check_log_configuration(container: dict[str, Any], params: dict[str, Any], 
         raise _lacking("secret options of a log configuration")
     if fargate and not params.get("executionRoleArn"):
         raise client_error("Fargate requires task definition to have execution role ARN to support log driver awslogs.")
-    for option in ("awslogs-group", "awslogs-region"):
-        if not options.get(option):
-            raise client_error(f"Log driver awslogs requires options: {option}")
+    missing = [option for option in ("awslogs-region", "awslogs-group") if not options.get(option)]
+    if missing:
+        raise client_error(f"Log driver awslogs requires options: {', '.join(missing)}")
     if fargate and not options.get("awslogs-stream-prefix"):
         raise client_error("Log driver awslogs requires options: awslogs-stream-prefix")
 

@@ -22,6 +22,8 @@ from drydock.services.ecs.injected import (
 Ask = Callable[[str, str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """(region, service, operation, params) under the execution role. Raises AwsError"""
 
+_FROM_ASM = "unable to retrieve secret from asm: service call has been retried 1 time(s): "
+
 
 class NotInjected(Exception):
     """A secret or a file could not be had; the message is the task's stoppedReason."""
@@ -53,14 +55,16 @@ async def _secret(wanted: SecretReference, ask: Ask) -> str:
     except AwsError as error:
         raise NotInjected(
             _cannot_pull(
-                "unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret "
-                f"{wanted.arn} from secrets manager: {error.code}: {error.message}"
+                f"{_FROM_ASM}failed to fetch secret {wanted.arn} from secrets manager: {error.code}: {error.message}"
             )
         ) from error
     text = answer.get("SecretString")
-    if text is None:
-        raise BadReference(f"the secret {wanted.arn} has no text")
-    return from_json(text, wanted.key) if wanted.key else str(text)
+    try:
+        if text is None:
+            raise BadReference(f"the secret {wanted.arn} has no text")
+        return from_json(text, wanted.key) if wanted.key else str(text)
+    except BadReference as error:
+        raise NotInjected(_cannot_pull(f"{_FROM_ASM}{error}")) from error
 
 
 async def _parameter(wanted: ParameterReference, ask: Ask) -> str:

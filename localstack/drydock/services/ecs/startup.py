@@ -4,8 +4,9 @@ Source: "Container dependency" (``dependsOn``) and "Container restart policies" 
 
 1. A container is started when all its dependencies hold: START (it has started), COMPLETE (it has ended, however),
    SUCCESS (it has ended with 0), HEALTHY (its health check has passed).
-2. A dependency that can never hold any more (ended with another code for SUCCESS, unhealthy or ended for HEALTHY) fails
-   the task, as does one that does not hold within the dependency's ``startTimeout``.
+2. A container whose dependency can never hold any more (never started, ended with another code for SUCCESS, ended for
+   HEALTHY), or does not hold within the dependency's ``startTimeout``, is given up: it ends with 143 without having been
+   started. If it is essential, the task fails; if not, the others go on. UNHEALTHY is no end: it may still become healthy.
 3. At the end containers are stopped in the reverse order: first those on which none that runs depends.
 """
 
@@ -15,6 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 CONDITIONS = ("START", "COMPLETE", "SUCCESS", "HEALTHY")
+GIVEN_UP = 143
+"""The exit code that ECS's agent gives to a container whose dependency can never hold"""
+LONGEST_WAIT = 3 * 3600.0
+"""Lab seconds after which ECS gives up a dependency for which no (or a longer) ``startTimeout`` is set"""
 _HAS_STARTED = ("RUNNING", "STOPPED")
 
 
@@ -30,16 +35,22 @@ class Seen:
     """(container, condition)"""
     start_timeout: float | None = None
     started_at: float | None = None
+    image: str = ""
+
+    def __str__(self) -> str:
+        """As ECS's agent names a container in the reason of a dependency that does not hold."""
+        known = "NONE" if self.status == "PENDING" else self.status
+        code = "" if self.exit_code is None else f" - Exit: {self.exit_code}"
+        return f"{self.name}({self.image}) ({known}->RUNNING){code}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do now. ``failure`` is the task's stoppedReason if it cannot go on; ``wake_at`` is when to look again even
-    if nothing happens (lab time)."""
+    """What to do now. ``given_up``: containers that can never be started, each with its reason. ``wake_at`` is when to
+    look again even if nothing happens (lab time)."""
 
     start: tuple[str, ...] = ()
-    failure: str | None = None
-    failed: str | None = None
+    given_up: tuple[tuple[str, str], ...] = ()
     wake_at: float | None = None
 
 
@@ -53,27 +64,29 @@ class _Verdict:
 def plan(containers: list[Seen], now: float) -> Plan:
     """What is to be done at ``now``."""
     by_name = {container.name: container for container in containers}
-    start, deadlines = [], []
+    start: list[str] = []
+    given_up: list[tuple[str, str]] = []
+    deadlines: list[float] = []
     for container in containers:
         if container.status != "PENDING":
             continue
-        ready = True
-        for name, condition in container.depends_on:
-            verdict = _judge(by_name[name], condition, now)
-            if verdict.hopeless:
-                return Plan(failure=verdict.hopeless, failed=name)
-            if not verdict.holds:
-                ready = False
-                if verdict.deadline is not None:
-                    deadlines.append(verdict.deadline)
-        if ready:
+        verdicts = [_judge(by_name[name], container, condition, now) for name, condition in container.depends_on]
+        hopeless = next((verdict.hopeless for verdict in verdicts if verdict.hopeless), None)
+        if hopeless:
+            given_up.append((container.name, f"CannotStartContainerError: dependency graph: {hopeless}"))
+        elif all(verdict.holds for verdict in verdicts):
             start.append(container.name)
-    return Plan(tuple(start), wake_at=min(deadlines, default=None))
+        else:
+            deadlines += [verdict.deadline for verdict in verdicts if verdict.deadline is not None]
+    return Plan(tuple(start), tuple(given_up), min(deadlines, default=None))
 
 
-def _judge(dependency: Seen, condition: str, now: float) -> _Verdict:
+def _judge(dependency: Seen, target: Seen, condition: str, now: float) -> _Verdict:
     ended = dependency.status == "STOPPED"
+    unresolved = f"failed to resolve container ordering dependency [{dependency}] for target [{target}]"
     hopeless = None
+    if ended and dependency.started_at is None:
+        return _Verdict(False, f"{unresolved} because dependency will never start")
     if condition == "START":
         holds = dependency.status in _HAS_STARTED
     elif condition == "COMPLETE":
@@ -81,23 +94,18 @@ def _judge(dependency: Seen, condition: str, now: float) -> _Verdict:
     elif condition == "SUCCESS":
         holds = ended and dependency.exit_code == 0
         if ended and not holds:
-            hopeless = (
-                f"Dependent container {dependency.name} did not exit successfully: exit code {dependency.exit_code}."
-            )
+            hopeless = f"{unresolved} as dependency did not exit successfully."
     else:
         holds = dependency.health == "HEALTHY"
-        if not holds and (ended or dependency.health == "UNHEALTHY"):
-            hopeless = f"Dependent container {dependency.name} is not healthy."
+        if not holds and ended:
+            hopeless = f"{unresolved} as dependency ended before it was healthy."
     if holds or hopeless:
         return _Verdict(holds, hopeless)
-    if condition == "START" or dependency.start_timeout is None or dependency.started_at is None:
+    if condition == "START" or dependency.started_at is None:
         return _Verdict(False)
-    deadline = dependency.started_at + dependency.start_timeout
+    deadline = dependency.started_at + min(dependency.start_timeout or LONGEST_WAIT, LONGEST_WAIT)
     if now >= deadline:
-        seconds = f"{dependency.start_timeout:g}"
-        return _Verdict(
-            False, f"Dependency container {dependency.name} did not reach {condition} within {seconds} seconds."
-        )
+        return _Verdict(False, f"container ordering dependency [{dependency}] for target [{target}] has timed out.")
     return _Verdict(False, None, deadline)
 
 
