@@ -144,7 +144,6 @@ def test_overrides_that_are_refused(given: dict[str, Any], words: str) -> None:
 
 @pytest.mark.parametrize("given", [
     {"inferenceAcceleratorOverrides": [{"deviceName": "d"}]},
-    {"containerOverrides": [{"name": "a", "environmentFiles": [{"value": "v", "type": "s3"}]}]},
     {"containerOverrides": [{"name": "a", "resourceRequirements": [{"type": "GPU", "value": "1"}]}]},
 ])  # fmt: skip
 def test_overrides_that_are_lacking(given: dict[str, Any]) -> None:

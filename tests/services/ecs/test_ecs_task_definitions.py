@@ -178,13 +178,13 @@ def test_tags(aws: Aws) -> None:
 AWSLOGS = {"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "us-east-1",
                                                "awslogs-stream-prefix": "p"}}  # fmt: skip
 BAD: list[tuple[str, list[dict[str, Any]], dict[str, Any], str]] = [
-    ("no container", [], {"containerDefinitions": []}, "at least one container"),
+    ("no container", [], {"containerDefinitions": []}, "Container list cannot be empty."),
     ("no name", [{"image": "x"}], {}, "Container.name should not be null or empty."),
     ("no image", [{"name": "x"}], {}, "Container.image should not be null or empty."),
-    ("bad name", [{"name": "a b", "image": "x"}], {}, "a b"),
+    ("bad name", [{"name": "a b", "image": "x"}], {}, "Container.name contains invalid characters."),
     ("same name", [CONTAINER, CONTAINER], {}, "app"),
     ("none essential", [{**CONTAINER, "essential": False}], {}, "essential"),
-    ("bad family", [], {"family": "a b"}, "family"),
+    ("bad family", [], {"family": "a b"}, "Family contains invalid characters."),
     ("bridge on Fargate", [], {"networkMode": "bridge"}, "Fargate only supports network mode ‘awsvpc’."),
     ("no cpu", [], {"cpu": ""}, "Fargate requires that 'cpu' be defined at the task level."),
     ("no memory", [], {"memory": ""}, "Fargate requires that 'memory' be defined at the task level."),

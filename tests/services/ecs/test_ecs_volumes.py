@@ -29,11 +29,11 @@ def after(name: str) -> dict[str, Any]:
 DATA = [{"name": "data"}]
 
 
-def test_what_one_writes_another_reads(tier_story: Story) -> None:
+def test_what_one_writes_another_reads(story: Story, isolated: EmulatorProcess) -> None:
     """At different paths; and what an init container writes is there when the main one starts."""
     writer = {"command": ["sh", "-c", "mkdir -p /out/a && echo hello > /out/a/f"], "essential": False} | mounted("/out")
     reader = {"command": ["cat", "/in/a/f"]} | mounted("/in") | after("c1")
-    task, lines = tier_story.logged(reader, writer, volumes=DATA)
+    task, lines = story.logged(reader, writer, volumes=DATA)
     assert lines == ["hello"], reason_of(task)
 
 
@@ -45,7 +45,7 @@ def test_a_read_only_mount(story: Story, isolated: EmulatorProcess) -> None:
     told = "\n".join(lines)
     assert lines[0] == "1", reason_of(task)
     assert told.count("Read-only file system") == 2
-    assert lines[-1] == "f"
+    assert "f" in lines and "new" not in lines
 
 
 def test_volumes_from_another_container(story: Story, isolated: EmulatorProcess) -> None:
@@ -56,22 +56,22 @@ def test_volumes_from_another_container(story: Story, isolated: EmulatorProcess)
     assert (lines[0], lines[-1]) == ("1", "refused"), reason_of(task)
 
 
-def test_two_volumes_are_two_places(tier_story: Story) -> None:
+def test_two_volumes_are_two_places(story: Story, isolated: EmulatorProcess) -> None:
     points = mounted("/one", "one")["mountPoints"] + mounted("/two", "two")["mountPoints"]
     container = {"command": ["sh", "-c", "echo 1 > /one/f; ls /two; ls /one"], "mountPoints": points}
-    _, lines = tier_story.logged(container, volumes=[{"name": "one"}, {"name": "two"}])
+    _, lines = story.logged(container, volumes=[{"name": "one"}, {"name": "two"}])
     assert lines == ["f"]
 
 
-def test_nothing_is_left_after_the_task(tier_story: Story, tier_emulator: EmulatorProcess) -> None:
+def test_nothing_is_left_after_the_task(story: Story, isolated: EmulatorProcess) -> None:
     """Neither on the machine nor for the next task of the same definition."""
     container = {"command": ["sh", "-c", "ls /data; echo x > /data/left"]} | mounted()
-    task, lines = tier_story.logged(container, volumes=DATA)
+    task, lines = story.logged(container, volumes=DATA)
     assert lines == []
     definition = task["taskDefinitionArn"]
-    again = tier_story.stopped(tier_story.run(definition))
-    assert tier_story.lines(f"p/c0/{again['taskArn'].rpartition('/')[2]}") == []
-    volumes = tier_emulator.state / "volumes"
+    again = story.stopped(story.run(definition))
+    assert story.lines(f"p/c0/{again['taskArn'].rpartition('/')[2]}") == []
+    volumes = isolated.state / "volumes"
     left = [str(path) for arn in (task, again) for path in volumes.glob(arn["taskArn"].rpartition("/")[2])]
     assert left == []
 
