@@ -148,7 +148,7 @@ class PlainTier(Tier):
         spec, root = container.spec, f"{self.run}/{container.folder}/root"
         launch.take_stdio(stdio, pty)
         launch.set_limits({"nofile": self.usual_nofile, **spec["ulimits"]})
-        cwd = resolve_inside(root, spec["cwd"])
+        cwd = _working_folder(spec, root)
         os.makedirs(cwd, exist_ok=True)
         os.chdir(cwd)
         env = self._environment(container, root)
@@ -220,6 +220,16 @@ class PlainTier(Tier):
                 known.discard(pid)
                 if not known:
                     self.kill_strays(set())
+
+
+def _working_folder(spec: dict[str, Any], root: str) -> str:
+    """Where the program stands. A volume is a link out of the root, so what is in one is looked up by its mount."""
+    wanted = os.path.normpath(spec["cwd"])
+    for source, target, _ in sorted(spec["mounts"], key=lambda mount: len(mount[1]), reverse=True):
+        point = os.path.normpath(target)
+        if wanted == point or wanted.startswith(f"{point}/"):
+            return f"{source}{wanted[len(point) :]}"
+    return resolve_inside(root, wanted)
 
 
 def _rewritten(word: str, root: str) -> str:
