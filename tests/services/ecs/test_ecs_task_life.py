@@ -199,12 +199,15 @@ def test_two_tasks_may_both_listen_on_port_80(tier_story: Story) -> None:
         story.stopped(arn)
 
 
-def test_stopping_before_it_runs_starts_nothing(tier_story: Story) -> None:
+def test_stopping_before_it_runs_starts_nothing(tier_story: Story, tier_emulator: EmulatorProcess) -> None:
     story = tier_story
+    speed = {"account": story.account, "speed": 1}  # so that it is not running before we can say stop
+    tier_emulator.get("/_drydock/clock", speed)
     command, marker = marked_sleep()
     story.subnet
     arn = story.run(story.register({"command": command}))
     story.ecs.stop_task(cluster=story.cluster, task=arn, reason="changed my mind")
+    tier_emulator.get("/_drydock/clock", speed | {"speed": 100})
     task = story.stopped(arn)
     assert task["stoppedReason"] == "changed my mind"
     assert "startedAt" not in task
