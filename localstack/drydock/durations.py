@@ -14,6 +14,17 @@ PULL_TIMEOUT = 150.0
 """Until a pull is given up whose registry does not answer: five attempts of 30 s"""
 FARGATE_DEPROVISIONING = 6.0
 """Detaching and deleting the network interface"""
+EC2_PROVISIONING = 3.0
+"""Attaching a network interface to a container instance"""
+EC2_PULL, EC2_CACHED_PULL = 12.0, 1.0
+"""Pulling a small image to a container instance, and finding it there"""
+EC2_DEPROVISIONING = 2.0
+DEPLOYMENT_SETTLES = 10.0
+"""That the tasks of a deployment run, at least, before the scheduler calls it completed"""
+SCHEDULER_ROUND = 3.0
+"""Between a change and what a service's scheduler does about it"""
+SERVICE_KEPT = 3600.0
+"""An INACTIVE service can be described for some time"""
 STOPPED_TASK_KEPT = 3600.0
 """A stopped task can be described for an hour ("Viewing Amazon ECS stopped task errors")"""
 

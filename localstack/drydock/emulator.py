@@ -44,6 +44,8 @@ from drydock.request import Principal, Request
 from drydock.runtime.interface import Runtime, RuntimeInfo
 from drydock.services.ecs.api import Ecs
 from drydock.services.ecs.identities import ADDRESS as METADATA_ADDRESS
+from drydock.services.ecs.machines import NoMachines
+from drydock.services.ecs.task_network import Reach
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
 from drydock.services.service import Platform, Service
@@ -109,7 +111,14 @@ class Emulator:
         self.iam = Iam(self.platform)
         self.dataplane = DataPlane(self._connect_inside)
         self.ecs = Ecs(
-            self.platform, self.runtime, self.images, self.iam, self.dataplane, self.network, instant=config.instant
+            self.platform,
+            self.runtime,
+            self.images,
+            self.iam,
+            self.dataplane,
+            self.network,
+            NoMachines(),
+            instant=config.instant,
         )
         services: list[Service] = [self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs]
         self.services: dict[str, Service] = {service.name: service for service in services}
@@ -175,25 +184,29 @@ class Emulator:
         self.store.commit()
         return result or {}
 
-    async def _connect_inside(self, sandbox: str, port: int) -> socket.socket:
-        """For the data plane: the one place where a connection into a task is let in or not."""
-        verdict = await self.admission(sandbox, port)
+    async def _connect_inside(self, sandbox: str, port: int, inside: bool) -> socket.socket:
+        """For the data plane: the one place where a connection into a task is let in or not. What comes from ``inside`` of
+        a VPC is not filtered."""
+        reach = self.ecs.reach(sandbox, port)
+        if reach is None:
+            raise NotAdmitted("There is no such task.")
+        verdict = Verdict(True) if inside else await self._admits(reach)
         if not verdict.allowed:
             log.info("no connection to port %d of task %s: %s", port, sandbox, verdict.reason)
             raise NotAdmitted(verdict.reason)
-        return await self.runtime.connect(sandbox, port)
+        return await self.runtime.connect(reach.sandbox, reach.port_inside)
 
     async def admission(self, sandbox: str, port: int) -> Verdict:
         """May somebody on the internet (which is what this machine is to a VPC) connect to a task?"""
-        found = self.ecs.interface_of(sandbox)
-        if found is None:
-            return Verdict(False, "There is no such task.")
-        scope, interface, public = found
-        subnet = await self.network.subnet(scope, interface.subnet_id)
-        if subnet is None or way_out(subnet, public) != "internet gateway":
+        reach = self.ecs.reach(sandbox, port)
+        return Verdict(False, "There is no such task.") if reach is None else await self._admits(reach)
+
+    async def _admits(self, reach: Reach) -> Verdict:
+        subnet = await self.network.subnet(reach.scope, reach.subnet_id)
+        if subnet is None or way_out(subnet, reach.public) != "internet gateway":
             return Verdict(False, "It has no public address, or its subnet no route to an internet gateway.")
-        target = End(interface.address, interface.groups, interface.vpc_id)
-        return may_connect(End(INTERNET), target, port, await self.network.groups(scope))
+        groups = await self.network.groups(reach.scope)
+        return may_connect(End(INTERNET), reach.target, reach.port, groups)
 
     async def _before_moto(self, request: Request) -> None:
         if request.service in USERS_OF_NETWORKS:

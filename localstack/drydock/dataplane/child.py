@@ -54,7 +54,7 @@ class Child:
     def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
         match message["do"]:
             case "open":
-                work = asyncio.get_running_loop().create_task(self._open(message))
+                work = asyncio.get_running_loop().create_task(self._open(message, descriptors))
                 self._work.add(work)
                 work.add_done_callback(self._work.discard)
             case "close":
@@ -80,14 +80,22 @@ class Child:
         with contextlib.suppress(OSError):
             self._control.send(pack(message))
 
-    async def _open(self, message: dict[str, Any]) -> None:
-        number, sandbox, port = message["id"], message["sandbox"], message["target_port"]
+    async def _open(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        """On an address of this machine, or with a listening socket that was passed."""
+        number = message["id"]
+        target = {"sandbox": message["sandbox"], "port": message["target_port"]}
+        if message.get("inside"):
+            target["inside"] = True
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._forward(sandbox, port, reader, writer)
+            await self._forward(target, reader, writer)
 
         try:
-            server = await asyncio.start_server(accepted, message["host"], message["port"], backlog=1024)
+            if descriptors:
+                listener = socket.socket(fileno=descriptors[0])
+                server = await asyncio.start_server(accepted, sock=listener, backlog=1024)
+            else:
+                server = await asyncio.start_server(accepted, message["host"], message["port"], backlog=1024)
         except OSError as error:
             self._say({"opened": number, "error": error.strerror or str(error)})
             return
@@ -95,11 +103,11 @@ class Child:
         self._say({"opened": number, "port": server.sockets[0].getsockname()[1]})
 
     async def _forward(
-        self, sandbox: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, target: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         number = next(self._numbers)
         wanted = self._wanted[number] = asyncio.get_running_loop().create_future()
-        self._say({"connect": number, "sandbox": sandbox, "port": port})
+        self._say({"connect": number, **target})
         try:
             inside = await asyncio.wait_for(wanted, CONNECT_PATIENCE)
         except (OSError, TimeoutError):

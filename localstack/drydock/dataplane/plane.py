@@ -16,8 +16,8 @@ from typing import Any
 from drydock.runtime.process.messages import RECEIVE_SIZE, Inbox, pack
 
 log = logging.getLogger(__name__)
-Connect = Callable[[str, int], Awaitable[socket.socket]]
-"""(sandbox, port) -> a connected socket. Raises OSError, also for what may not be reached."""
+Connect = Callable[[str, int, bool], Awaitable[socket.socket]]
+"""(sandbox, port, from inside of its network) -> a connected socket. Raises OSError, also for what may not be reached."""
 
 
 class PlaneFailure(Exception):
@@ -38,7 +38,8 @@ class DataPlane:
         self._inbox = Inbox()
         self._numbers = itertools.count(1)
         self._opening: dict[int, asyncio.Future[int]] = {}
-        self._open: dict[tuple[str, int], tuple[int, int]] = {}
+        self._open: dict[tuple[str, int], tuple[int, str, int]] = {}
+        self._adopted: list[tuple[str, int]] = []
         self._work: set[asyncio.Task[None]] = set()
 
     @property
@@ -46,28 +47,40 @@ class DataPlane:
         """The child's, while it runs."""
         return self._child.pid if self._child and self._child.poll() is None else None
 
-    def endpoints(self) -> list[tuple[str, int, int]]:
-        """(sandbox, port inside, port on the loopback address)"""
-        return [(sandbox, port, outside) for (sandbox, port), (_, outside) in self._open.items()]
+    def endpoints(self) -> list[tuple[str, int, str, int]]:
+        """(sandbox, port inside, address and port on this machine)"""
+        return [(sandbox, port, host, outside) for (sandbox, port), (_, host, outside) in self._open.items()]
 
     async def open(self, sandbox: str, port: int, host: str = "127.0.0.1", outside: int = 0) -> int:
         """Forward a port of ours (0: any free one) to a port in a sandbox; the answer is ours. Raises PlaneFailure."""
         if (sandbox, port) in self._open:
-            return self._open[sandbox, port][1]
+            return self._open[sandbox, port][2]
         self._start()
         number = next(self._numbers)
         answer = self._opening[number] = asyncio.get_running_loop().create_future()
         self._say({"do": "open", "id": number, "sandbox": sandbox, "target_port": port, "host": host, "port": outside})
         found = await answer
-        self._open[sandbox, port] = (number, found)
+        self._open[sandbox, port] = (number, host, found)
         return found
+
+    async def adopt(self, sandbox: str, port: int, listener: socket.socket) -> None:
+        """Forward what comes to ``listener``, a socket inside some network, to a port in a sandbox. The socket stays the
+        caller's, who closes it. Raises PlaneFailure."""
+        self._start()
+        number = next(self._numbers)
+        answer = self._opening[number] = asyncio.get_running_loop().create_future()
+        message = {"do": "open", "id": number, "sandbox": sandbox, "target_port": port, "inside": True, "fds": 1}
+        self._say(message, [listener.fileno()])
+        self._adopted.append((sandbox, number))
+        await answer
 
     def close_sandbox(self, sandbox: str) -> None:
         """Stop forwarding into a sandbox that goes."""
-        for key in [key for key in self._open if key[0] == sandbox]:
-            number, _ = self._open.pop(key)
-            if self.pid:
-                self._say({"do": "close", "id": number})
+        numbers = [number for name, number in self._adopted if name == sandbox]
+        self._adopted = [entry for entry in self._adopted if entry[0] != sandbox]
+        numbers += [self._open.pop(key)[0] for key in [key for key in self._open if key[0] == sandbox]]
+        for number in numbers if self.pid else []:
+            self._say({"do": "close", "id": number})
 
     async def close(self) -> None:
         """End the child."""
@@ -94,6 +107,7 @@ class DataPlane:
         ours.setblocking(False)
         self._control, self._inbox = ours, Inbox()
         self._open.clear()
+        self._adopted.clear()
         asyncio.get_running_loop().add_reader(ours, self._readable, ours)
 
     def _readable(self, control: socket.socket) -> None:
@@ -131,7 +145,7 @@ class DataPlane:
 
     async def _let_in(self, message: dict[str, Any]) -> None:
         try:
-            inside = await self._connect(message["sandbox"], message["port"])
+            inside = await self._connect(message["sandbox"], message["port"], bool(message.get("inside")))
         except OSError as error:
             silent = isinstance(error, NotAdmitted)
             self._say({"do": "connected", "id": message["connect"], "error": str(error), "silent": silent})

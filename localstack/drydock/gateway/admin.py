@@ -113,8 +113,8 @@ class AdminPages:
         """URLs that reach what runs here: ports of tasks, by the task's id. Load balancers come with a later chapter."""
         tasks: dict[str, dict[str, str]] = {}
         blocked: dict[str, dict[str, str]] = {}
-        for sandbox, port, outside in self._house.dataplane.endpoints():
-            tasks.setdefault(sandbox, {})[str(port)] = f"http://127.0.0.1:{outside}"
+        for sandbox, port, host, outside in self._house.dataplane.endpoints():
+            tasks.setdefault(sandbox, {})[str(port)] = f"http://{host}:{outside}"
             verdict = await self._house.admission(sandbox, port)
             if not verdict.allowed:
                 blocked.setdefault(sandbox, {})[str(port)] = verdict.reason

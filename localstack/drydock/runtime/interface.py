@@ -156,6 +156,11 @@ class Runtime(ABC):
         """A connected, non-blocking TCP socket to a port inside. Raises OSError as ``connect`` does."""
 
     @abstractmethod
+    async def bind(self, sandbox: str, port: int) -> socket.socket:
+        """A non-blocking TCP socket that listens inside a sandbox, on all its addresses. Raises OSError (EADDRINUSE if
+        a program inside has the port; EOPNOTSUPP where sandboxes have no network of their own)."""
+
+    @abstractmethod
     async def listen(self, address: str, port: int, serve: Serve) -> bool:
         """Have ``serve`` called with a listening socket on every network there is and will be, which its sandboxes reach
         at ``address``. False if this tier has no addresses inside."""

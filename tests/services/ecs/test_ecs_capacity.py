@@ -249,6 +249,7 @@ def test_strategies_that_run_nothing(story: Story) -> None:
 def test_every_answer_has_the_members_of_the_model(story: Story, emulator: EmulatorProcess) -> None:
     none = {"capacityProviders": BOTH, "defaultCapacityProviderStrategy": SPOT}
     definition = story.register(SLEEP, family="web")
+    network = {"networkConfiguration": {"awsvpcConfiguration": {"subnets": [story.subnet]}}}
     command = {"executeCommandConfiguration": {"logging": "NONE"}}
     calls: list[tuple[str, dict[str, Any]]] = [
         ("CreateCluster", {"clusterName": "other", "configuration": command, **none}),
@@ -257,7 +258,7 @@ def test_every_answer_has_the_members_of_the_model(story: Story, emulator: Emula
         ("PutClusterCapacityProviders", {"cluster": "other", **none}),
         ("DescribeClusters", {"clusters": ["other"], "include": ["CONFIGURATIONS", "SETTINGS", "ATTACHMENTS"]}),
         ("DescribeCapacityProviders", {"capacityProviders": ["FARGATE", "x"], "include": ["TAGS"]}),
-        ("StartTask", {"cluster": "yard", "taskDefinition": definition, "containerInstances": ["0" * 32]}),
+        ("StartTask", {"cluster": "yard", "taskDefinition": definition, "containerInstances": ["0" * 32], **network}),
         ("PutAccountSetting", {"name": "containerInsights", "value": "enhanced"}),
         ("PutAccountSettingDefault", {"name": "containerInsights", "value": "enabled"}),
         ("ListAccountSettings", {"effectiveSettings": True}),

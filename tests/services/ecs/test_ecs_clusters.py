@@ -127,12 +127,9 @@ def test_a_cluster_with_tasks_is_not_deleted(story: Story) -> None:
 
 
 @pytest.mark.parametrize("operation, given", [
-    ("create_service", {"serviceName": "s", "cluster": "yard"}),
-    ("list_container_instances", {"cluster": "yard"}),
     ("execute_command", {"task": "t", "command": "ls", "interactive": True, "cluster": "yard"}),
-    ("create_capacity_provider", {"name": "p", "autoScalingGroupProvider": {"autoScalingGroupArn": "arn:aws:a"}}),
-    ("update_capacity_provider", {"name": "p", "autoScalingGroupProvider": {}}),
-    ("delete_capacity_provider", {"capacityProvider": "p"}),
+    ("update_container_agent", {"containerInstance": "0" * 32, "cluster": "yard"}),
+    ("list_services_by_namespace", {"namespace": "n"}),
 ])  # fmt: skip
 def test_operations_that_are_lacking_are_said_to_be(story: Story, operation: str, given: dict[str, Any]) -> None:
     code, message, status = refused(getattr(story.ecs, operation), **given)

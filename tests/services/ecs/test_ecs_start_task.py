@@ -25,7 +25,10 @@ def refused(call: Callable[..., Any], **given: Any) -> tuple[str, str]:
 def test_container_instances_that_are_not_there(story: Story) -> None:
     definition = story.register(SLEEP)
     arn = f"arn:aws:ecs:us-east-1:{story.account}:container-instance/yard/{'1' * 32}"
-    answer = story.ecs.start_task(cluster="yard", taskDefinition=definition, containerInstances=["0" * 32, arn])
+    network = {"awsvpcConfiguration": {"subnets": [story.subnet]}}
+    answer = story.ecs.start_task(
+        cluster="yard", taskDefinition=definition, containerInstances=["0" * 32, arn], networkConfiguration=network
+    )
     prefix = f"arn:aws:ecs:us-east-1:{story.account}:container-instance/yard/"
     assert answer["tasks"] == []
     assert answer["failures"] == [{"arn": prefix + "0" * 32, "reason": "MISSING"}, {"arn": arn, "reason": "MISSING"}]

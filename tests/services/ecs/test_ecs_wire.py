@@ -97,7 +97,7 @@ def test_every_answer_has_the_members_of_the_model(story: Story, emulator: Emula
     ("RunTask", b"[]", 400, "SerializationException"),
     ("DescribeTasks", b'{"tasks": "not a list"}', 400, "SerializationException"),
     ("NoSuchOperation", b"{}", 400, "UnknownOperationException"),
-    ("CreateService", b'{"serviceName": "s"}', 501, "NotImplemented"),
+    ("ListServicesByNamespace", b'{"namespace": "n"}', 501, "NotImplemented"),
     ("DescribeTaskDefinition", b'{"taskDefinition": "x"}', 400, "ClientException"),
 ])  # fmt: skip
 def test_errors_in_the_protocols_form(

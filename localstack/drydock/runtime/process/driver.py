@@ -7,6 +7,7 @@ container, so its writes block (:mod:`output`). A consumer that only appends to 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -255,6 +256,24 @@ class ProcessRuntime(Runtime):
         try:
             await asyncio.get_running_loop().sock_connect(made, target)
         except BaseException:
+            made.close()
+            raise
+        return made
+
+    async def bind(self, sandbox: str, port: int) -> socket.socket:
+        if self._tier == "plain":
+            raise OSError(errno.EOPNOTSUPP, "the plain tier has no network of its own")
+        try:
+            _, descriptors = await self._call("sockets", sandbox=sandbox, count=1)
+        except RuntimeFailure as error:
+            raise OSError(errno.ENETDOWN, str(error)) from error
+        made = socket.socket(fileno=descriptors[0])
+        try:
+            made.setblocking(False)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(("0.0.0.0", port))  # noqa: S104 - of the sandbox, whose network the socket is of
+            made.listen(1024)
+        except OSError:
             made.close()
             raise
         return made

@@ -11,12 +11,18 @@ from drydock.runtime.interface import Runtime
 from drydock.services.ecs import lifecycle
 from drydock.services.ecs.controller import TaskController
 from drydock.services.ecs.identities import Identities
-from drydock.services.ecs.model import AccountSetting, Cluster, Family, Interface, Task, TaskDefinition
+from drydock.services.ecs.instance_model import ContainerInstance, used_ports
+from drydock.services.ecs.machines import Machines
+from drydock.services.ecs.model import AccountSetting, Cluster, Family, Task, TaskDefinition
+from drydock.services.ecs.provider_model import CapacityProvider
 from drydock.services.ecs.roles import RoleSessions
+from drydock.services.ecs.service_controller import ServiceController
+from drydock.services.ecs.service_model import Revision, Service, ServiceDeployment
+from drydock.services.ecs.service_work import ServiceWork
 from drydock.services.ecs.tags import TagOperations
+from drydock.services.ecs.task_network import Reach
 from drydock.services.iam.api import Iam
 from drydock.services.service import Platform
-from drydock.store import Scope
 
 
 class Ecs(TagOperations):
@@ -32,33 +38,56 @@ class Ecs(TagOperations):
         iam: Iam,
         dataplane: DataPlane,
         network: Facts,
+        machines: Machines,
         instant: bool,
     ) -> None:
         super().__init__(platform)
+        self.machines = machines
         self.directory = iam.directory
         self.settings = platform.store.collection(AccountSetting, "ecs", "account-setting")
         self.clusters = platform.store.collection(Cluster, "ecs", "cluster")
         self.definitions = platform.store.collection(TaskDefinition, "ecs", "task-definition")
         self.families = platform.store.collection(Family, "ecs", "family")
         self.tasks = platform.store.collection(Task, "ecs", "task")
+        self.services = platform.store.collection(Service, "ecs", "service")
+        self.revisions = platform.store.collection(Revision, "ecs", "service-revision")
+        self.records = platform.store.collection(ServiceDeployment, "ecs", "service-deployment")
+        self.instances = platform.store.collection(ContainerInstance, "ecs", "container-instance")
+        self.providers = platform.store.collection(CapacityProvider, "ecs", "capacity-provider")
         self.roles = RoleSessions(platform, iam)
         self.identities = Identities(platform, iam, self.tasks, self.definitions)
         self.controller = TaskController(
-            platform, runtime, images, self.roles, self.definitions, dataplane, network, self.identities, instant
+            platform,
+            runtime,
+            images,
+            self.roles,
+            self.definitions,
+            dataplane,
+            network,
+            self.identities,
+            machines,
+            instant,
         )
+        self.services_controller = ServiceController(
+            platform, self.services, self.tasks, lambda scope, service: ServiceWork(self, scope, service), instant
+        )
+        self.controller.on_change = self.services_controller.task_changed
 
     async def start(self) -> None:
         self.controller.start()
+        self.services_controller.start()
 
     async def stop(self) -> None:
+        await self.services_controller.stop()
         await self.controller.stop()
 
     async def reset(self, account: str | None) -> None:
+        await self.services_controller.reset(account)
         await self.controller.reset(account)
 
-    def interface_of(self, task_id: str) -> tuple[Scope, Interface, bool] | None:
-        """A task's network interface and whether it has a public address, for who decides about connections."""
-        return self.controller.interface_of(task_id)
+    def reach(self, task_id: str, port: int) -> Reach | None:
+        """How a port of a task is reached, for who decides about connections."""
+        return self.controller.reach(task_id, port)
 
     def summary(self) -> dict[str, int]:
         """How many tasks are in which state, over all accounts (for ``./lab status``)."""
@@ -77,10 +106,25 @@ class Ecs(TagOperations):
             for container in task.containers:
                 if container.status == "RUNNING" and not _process_exists(container.pid):
                     faults.append(f"container {container.name} of {task.arn} is RUNNING without a process")
+        return faults + self._overcommitted()
+
+    def _overcommitted(self) -> list[str]:
+        """No instance gives more than it has, and no port twice."""
+        faults = []
+        for scope, _, instance in self.instances.all():
+            if instance.status == "INACTIVE":
+                continue
+            tasks = self.tasks_on(scope, instance)
+            host = instance.host(tasks)
+            if host.cpu < 0 or host.memory < 0:
+                faults.append(f"{instance.arn} has given {-host.cpu} CPU units or {-host.memory} MiB more than it has")
+            ports = [port for task in tasks for port in used_ports(task)]
+            if len(ports) != len(set(ports)):
+                faults.append(f"{instance.arn} has given a port twice: {sorted(ports)}")
         return faults
 
     def instead_of(self, operation: str) -> str:
-        return "Clusters, task definitions and Fargate tasks are there; services and instances are to come."
+        return "Clusters, tasks, services and container instances are there; ECS Exec and daemons are to come."
 
 
 def _process_exists(pid: Any) -> bool:

@@ -13,10 +13,18 @@ from typing import Any
 from drydock.services.ecs.rules import invalid
 
 FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
+LAUNCH_TYPE = "launch type FARGATE"
+"""Stands among providers for a task that is asked for by its launch type"""
+FARGATE = (*FARGATE_PROVIDERS, LAUNCH_TYPE)
 MOST_PROVIDERS = 20
 LARGEST_BASE, LARGEST_WEIGHT = 100_000, 1000
 
 Strategy = list[dict[str, Any]]
+
+
+def shown(provider: str) -> str:
+    """As a task's ``capacityProviderName``; empty where it was asked for by launch type."""
+    return "" if provider == LAUNCH_TYPE else provider
 
 
 def provider_name(identifier: str) -> str:

@@ -8,29 +8,44 @@ with (?) say the same in our words and are to be compared with AWS.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drydock.errors import AwsError
 from drydock.request import Request
 from drydock.services.ecs import capacity, rules
 from drydock.services.ecs.cluster_rules import check_configuration, check_settings, with_settings
+from drydock.services.ecs.controller import TaskController
+from drydock.services.ecs.instance_model import ContainerInstance
+from drydock.services.ecs.machines import Machines
 from drydock.services.ecs.model import Cluster, Task
 from drydock.services.ecs.paging import page
+from drydock.services.ecs.provider_model import CapacityProvider
+from drydock.services.ecs.service_model import Revision, Service, service_key
 from drydock.services.ecs.settings import SettingOperations
 from drydock.services.ecs.tag_rules import check_tags
 from drydock.store import Collection, Scope
 
+if TYPE_CHECKING:
+    from drydock.services.ecs.service_controller import ServiceController
+
 Params = dict[str, Any]
 MOST_DESCRIBED = 100
-LARGEST_PROVIDER_PAGE = 10
+PENDING = ("PROVISIONING", "PENDING", "ACTIVATING")
 
 
 class ClusterOperations(SettingOperations):
     """CreateCluster, UpdateCluster, UpdateClusterSettings, DescribeClusters, ListClusters, DeleteCluster,
-    PutClusterCapacityProviders, DescribeCapacityProviders."""
+    PutClusterCapacityProviders."""
 
     clusters: Collection[Cluster]
     tasks: Collection[Task]
+    services: Collection[Service]
+    revisions: Collection[Revision]
+    instances: Collection[ContainerInstance]
+    providers: Collection[CapacityProvider]
+    controller: TaskController
+    services_controller: ServiceController
+    machines: Machines
 
     def active_cluster(self, scope: Scope, identifier: str | None) -> Cluster:
         """The cluster that is meant. Raises ClusterNotFoundException."""
@@ -40,6 +55,18 @@ class ClusterOperations(SettingOperations):
         if cluster.status != "ACTIVE":
             raise AwsError("ClusterNotFoundException", "The referenced cluster was inactive.")
         return cluster
+
+    def service_named(self, scope: Scope, cluster: Cluster, identifier: str) -> Service | None:
+        """By name or ARN, in whatever state."""
+        service = self.services.get(scope, service_key(cluster.arn, rules.task_id(identifier)))
+        return None if service is None or (identifier.startswith("arn:") and identifier != service.arn) else service
+
+    def find_service(self, scope: Scope, cluster: Cluster, identifier: str) -> Service:
+        """One that is not INACTIVE. Raises ServiceNotFoundException."""
+        service = self.service_named(scope, cluster, identifier)
+        if service is None or service.status == "INACTIVE":
+            raise AwsError("ServiceNotFoundException", "Service not found.")
+        return service
 
     def create_cluster(self, request: Request, params: Params) -> dict[str, Any]:
         """Creating one that exists answers with it, as on AWS, unless it is asked for with other properties."""
@@ -70,7 +97,7 @@ class ClusterOperations(SettingOperations):
         check_settings(given)
         check_tags(params.get("tags", []))
         insights = [{"name": "containerInsights", "value": self.setting_in_force(request, "containerInsights")}]
-        providers, strategy = _providers_and_strategy(params)
+        providers, strategy = self._providers_and_strategy(request.scope, params)
         return Cluster(
             arn=f"arn:aws:ecs:{request.region}:{request.account}:cluster/{name}",
             name=name,
@@ -107,7 +134,7 @@ class ClusterOperations(SettingOperations):
     def put_cluster_capacity_providers(self, request: Request, params: Params) -> dict[str, Any]:
         """Both are replaced whole. Raises ResourceInUseException when a provider that is left out still runs tasks."""
         cluster = self.active_cluster(request.scope, params["cluster"])
-        providers, strategy = _providers_and_strategy(params)
+        providers, strategy = self._providers_and_strategy(request.scope, params)
         in_use = {
             task.capacity_provider
             for task in self._tasks_of(request.scope, cluster)
@@ -118,35 +145,6 @@ class ClusterOperations(SettingOperations):
         cluster.capacity_providers, cluster.default_strategy = providers, strategy
         self.clusters.put(request.scope, cluster.name, cluster)
         return {"cluster": self._describe_cluster(request.scope, cluster, {"TAGS", "SETTINGS"})}
-
-    def describe_capacity_providers(self, request: Request, params: Params) -> dict[str, Any]:
-        """FARGATE and FARGATE_SPOT, which every account has, or those of them that ``cluster`` may use. They cannot be
-        tagged, so ``include`` TAGS shows none."""
-        known = list(capacity.FARGATE_PROVIDERS)
-        if params.get("cluster"):
-            cluster = self.active_cluster(request.scope, params["cluster"])
-            known = [name for name in known if name in cluster.capacity_providers]
-        prefix = f"arn:aws:ecs:{request.region}:{request.account}:capacity-provider/"
-        asked = params.get("capacityProviders") or known
-        if len(asked) > MOST_DESCRIBED:
-            raise rules.invalid(f"capacityProviders can have at most {MOST_DESCRIBED} items.")  # (?)
-        names = [identifier if identifier.startswith("arn:") else prefix + identifier for identifier in asked]
-        there = [arn for arn in names if arn in {prefix + name for name in known}]
-        shown, token = page(list(dict.fromkeys(there)), params, largest=LARGEST_PROVIDER_PAGE)
-        return {
-            "capacityProviders": [
-                {
-                    "capacityProviderArn": arn,
-                    "name": capacity.provider_name(arn),
-                    "status": "ACTIVE",
-                    "type": capacity.provider_name(arn),
-                    "tags": [],
-                }
-                for arn in shown
-            ],
-            "failures": [{"arn": arn, "reason": "MISSING"} for arn in names if arn not in there],
-            **token,
-        }
 
     def describe_clusters(self, request: Request, params: Params) -> dict[str, Any]:
         """Those asked for, or ``default``; what is not there is a failure with the reason MISSING."""
@@ -174,32 +172,46 @@ class ClusterOperations(SettingOperations):
     def delete_cluster(self, request: Request, params: Params) -> dict[str, Any]:
         """It stays INACTIVE, and can be made anew. Raises ClusterContainsTasksException."""
         cluster = self.active_cluster(request.scope, params["cluster"])
+        if any(one.cluster_arn == cluster.arn and one.status != "INACTIVE" for one in self.services.of(request.scope)):
+            raise AwsError(
+                "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
+            )
+        if any(one.cluster_arn == cluster.arn and one.status != "INACTIVE" for one in self.instances.of(request.scope)):
+            raise AwsError(
+                "ClusterContainsContainerInstancesException",
+                "The Cluster cannot be deleted while Container Instances are active or draining.",
+            )
         if any(task.last_status != "STOPPED" for task in self._tasks_of(request.scope, cluster)):
             raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
         cluster.status = "INACTIVE"
         self.clusters.put(request.scope, cluster.name, cluster)
         return {"cluster": self._describe_cluster(request.scope, cluster, set())}
 
+    def _providers_and_strategy(self, scope: Scope, params: Params) -> tuple[list[str], capacity.Strategy]:
+        """From a request, checked, by their short names."""
+        providers = [capacity.provider_name(name) for name in params.get("capacityProviders", [])]
+        own = [one.name for one in self.providers.of(scope) if one.status == "ACTIVE"]
+        capacity.check_providers(providers, (*capacity.FARGATE_PROVIDERS, *own))
+        strategy = capacity.normalised(params.get("defaultCapacityProviderStrategy", []))
+        capacity.check_strategy(strategy, providers)
+        return providers, strategy
+
     def _tasks_of(self, scope: Scope, cluster: Cluster) -> list[Task]:
         return [task for task in self.tasks.of(scope) if task.cluster_arn == cluster.arn]
 
     def _describe_cluster(self, scope: Scope, cluster: Cluster, include: set[str]) -> dict[str, Any]:
-        states = [task.last_status for task in self._tasks_of(scope, cluster)]
-        running = states.count("RUNNING")
-        pending = sum(state in ("PROVISIONING", "PENDING", "ACTIVATING") for state in states)
-        statistics = {
-            "runningEC2TasksCount": 0, "runningFargateTasksCount": running, "pendingEC2TasksCount": 0,
-            "pendingFargateTasksCount": pending, "activeEC2ServiceCount": 0, "activeFargateServiceCount": 0,
-            "drainingEC2ServiceCount": 0, "drainingFargateServiceCount": 0,
-        }  # fmt: skip
+        tasks = self._tasks_of(scope, cluster)
+        services = [one for one in self.services.of(scope) if one.cluster_arn == cluster.arn]
+        statistics = _statistics(tasks, services, {r.arn: r for r in self.revisions.of(scope)})
+        instances = [i for i in self.instances.of(scope) if i.cluster_arn == cluster.arn and i.status != "INACTIVE"]
         shown: dict[str, Any] = {
             "clusterArn": cluster.arn,
             "clusterName": cluster.name,
             "status": cluster.status,
-            "registeredContainerInstancesCount": 0,
-            "runningTasksCount": running,
-            "pendingTasksCount": pending,
-            "activeServicesCount": 0,
+            "registeredContainerInstancesCount": len(instances),
+            "runningTasksCount": sum(task.last_status == "RUNNING" for task in tasks),
+            "pendingTasksCount": sum(task.last_status in PENDING for task in tasks),
+            "activeServicesCount": sum(one.status == "ACTIVE" for one in services),
             "statistics": [{"name": name, "value": str(value)} for name, value in statistics.items()]
             if "STATISTICS" in include
             else [],
@@ -223,17 +235,34 @@ _PROPERTIES = {
 """What a second CreateCluster must agree with, where it says it"""
 
 
+def _statistics(tasks: list[Task], services: list[Service], revisions: dict[str, Revision]) -> dict[str, int]:
+    """Tasks and services by what they run on."""
+
+    def tasks_in(states: tuple[str, ...], fargate: bool) -> int:
+        return sum(task.last_status in states and task.on_fargate == fargate for task in tasks)
+
+    def services_in(status: str, fargate: bool) -> int:
+        return sum(
+            one.status == status
+            and one.primary is not None
+            and ("platformFamily" in revisions[one.primary.revision_arn].placement()) == fargate
+            for one in services
+        )
+
+    return {
+        "runningEC2TasksCount": tasks_in(("RUNNING",), False),
+        "runningFargateTasksCount": tasks_in(("RUNNING",), True),
+        "pendingEC2TasksCount": tasks_in(PENDING, False),
+        "pendingFargateTasksCount": tasks_in(PENDING, True),
+        "activeEC2ServiceCount": services_in("ACTIVE", False),
+        "activeFargateServiceCount": services_in("ACTIVE", True),
+        "drainingEC2ServiceCount": services_in("DRAINING", False),
+        "drainingFargateServiceCount": services_in("DRAINING", True),
+    }
+
+
 def _refuse_service_connect(params: Params) -> None:
     if params.get("serviceConnectDefaults"):
         raise AwsError(
             "NotImplemented", "Drydock does not implement serviceConnectDefaults of a cluster yet.", status=501
         )
-
-
-def _providers_and_strategy(params: Params) -> tuple[list[str], capacity.Strategy]:
-    """From a request, checked, by their short names."""
-    providers = [capacity.provider_name(name) for name in params.get("capacityProviders", [])]
-    capacity.check_providers(providers)
-    strategy = capacity.normalised(params.get("defaultCapacityProviderStrategy", []))
-    capacity.check_strategy(strategy, providers)
-    return providers, strategy

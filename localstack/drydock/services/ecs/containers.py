@@ -63,7 +63,9 @@ class ContainerRun:
             image=container.image,
         )
 
-    def spec(self, override: dict[str, Any], environment: dict[str, str], mounts: tuple[Mount, ...]) -> ContainerSpec:
+    def spec(
+        self, sandbox: str, override: dict[str, Any], environment: dict[str, str], mounts: tuple[Mount, ...]
+    ) -> ContainerSpec:
         """What the runtime is asked for. ``environment`` is ECS's own part."""
         assert self.image is not None
         document, image = self.document, self.image
@@ -72,7 +74,7 @@ class ContainerRun:
         linux = document.get("linuxParameters", {})
         return ContainerSpec(
             name=self.container.runtime_id,
-            sandbox=self._task.id,
+            sandbox=sandbox,
             layers=image.layers,
             argv=rules.command(document, override, image.entrypoint, image.command),
             env=env,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,10 @@ from drydock.services.ecs import lifecycle, rules
 from drydock.services.ecs.driver import TaskDriver
 from drydock.services.ecs.identities import Identities
 from drydock.services.ecs.interfaces import Interfaces
-from drydock.services.ecs.model import Interface, Task, TaskDefinition
+from drydock.services.ecs.machines import Machines
+from drydock.services.ecs.model import Task, TaskDefinition
 from drydock.services.ecs.roles import RoleSessions
+from drydock.services.ecs.task_network import BRIDGE, DYNAMIC_PORTS, RESERVED, Reach
 from drydock.services.service import Platform
 from drydock.store import Collection, Scope
 
@@ -41,6 +44,7 @@ class TaskController:
         dataplane: DataPlane,
         network: Facts,
         identities: Identities,
+        machines: Machines,
         instant: bool,
     ) -> None:
         self.platform = platform
@@ -49,7 +53,16 @@ class TaskController:
         self.dataplane = dataplane
         self.network = network
         self.identities = identities
+        self.machines = machines
         self.instant = instant
+        self.inside: dict[str, tuple[str, tuple[str, ...]]] = identities.inside
+        """Network and addresses of tasks that have a sandbox, by id"""
+        self.on_change: Callable[[Scope, Task], None] = lambda scope, task: None
+        """Told of every step of a task; the scheduler of services listens"""
+        self.pulled: set[tuple[str, str]] = set()
+        """(EC2 instance, image): what an instance has pulled before"""
+        self._bridge: dict[str, set[str]] = {}
+        self._last_port: dict[str, int] = {}
         self.tasks = platform.store.collection(Task, "ecs", "task")
         self.interfaces = Interfaces(platform)
         self.volumes = platform.state / "volumes"
@@ -107,13 +120,39 @@ class TaskController:
         if definition.status == "DELETE_IN_PROGRESS" and all(task.last_status == "STOPPED" for task in users):
             self._definitions.delete(scope, f"{definition.family}:{definition.revision}")
 
-    def interface_of(self, task_id: str) -> tuple[Scope, Interface, bool] | None:
-        """Of a task that is on its way; and whether it has a public address."""
+    def reach(self, task_id: str, port: int) -> Reach | None:
+        """How a port of a task that is on its way is reached."""
         for driver in self._drivers.values():
-            if driver.task.id == task_id and driver.task.interfaces:
-                public = driver.task.network.get("assignPublicIp") == "ENABLED"
-                return driver.scope, driver.task.interfaces[0], public
+            if driver.task.id == task_id and driver.task.is_active:
+                return driver.network.reach(port)
         return None
+
+    def take_bridge_address(self, network: str) -> str:
+        """An address of the bridge that no other task of the same network has."""
+        taken = self._bridge.setdefault(network, set())
+        address = next(str(host) for host in BRIDGE.hosts() if str(host) not in taken and host.packed[-2:] > b"\0\1")
+        taken.add(address)
+        return address
+
+    def give_back_bridge_address(self, network: str, address: str) -> None:
+        """Its task has gone."""
+        self._bridge.get(network, set()).discard(address)
+
+    def free_ports(self, instance_id: str) -> Iterator[int]:
+        """Of an instance's ephemeral range, going on behind the last one given, as Docker does."""
+        count = len(DYNAMIC_PORTS)
+        first = self._last_port.get(instance_id, DYNAMIC_PORTS[-1]) + 1
+        for step in range(count):
+            port = DYNAMIC_PORTS[(first + step - DYNAMIC_PORTS[0]) % count]
+            if port not in RESERVED:
+                self._last_port[instance_id] = port
+                yield port
+
+    def host_lost(self, task: Task, reason: str) -> None:
+        """Its EC2 instance does not run any more: neither do its containers."""
+        driver = self._drivers.get(task.arn)
+        if driver:
+            driver.host_lost(reason)
 
     def stop_task(self, task: Task, code: str, reason: str) -> None:
         """Ask for it; the driver does it."""
@@ -137,6 +176,7 @@ class TaskController:
                     running.cancel()
                     await asyncio.gather(running, return_exceptions=True)
                 self.dataplane.close_sandbox(task.id)
+                self.inside.pop(task.id, None)
                 self.identities.forget(task)
                 await self.runtime.remove_sandbox(task.id)
                 shutil.rmtree(self.volumes / task.id, ignore_errors=True)

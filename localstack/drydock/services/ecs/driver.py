@@ -7,7 +7,6 @@ decided in ``startup``; a failure raises :class:`TaskFailed`, whose message beco
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import shutil
 from collections.abc import Awaitable
@@ -17,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from drydock import durations
 from drydock.clock import Clock
-from drydock.dataplane.plane import PlaneFailure
 from drydock.errors import AwsError
 from drydock.images.reference import InvalidReference
 from drydock.images.reference import parse as parse_reference
 from drydock.images.standins import ImageNotFound
 from drydock.network.rules import PUBLIC_SERVICE, End, may_connect, reaches_service, registry_service
-from drydock.runtime.interface import Mount, RuntimeFailure, SandboxSpec
+from drydock.runtime.interface import Mount, RuntimeFailure
 from drydock.services.ecs import awslogs, lifecycle, overrides, rules, secrets, startup
 from drydock.services.ecs.awslogs import LogStream
 from drydock.services.ecs.containers import ContainerRun
 from drydock.services.ecs.model import Container, Task, TaskDefinition
+from drydock.services.ecs.task_network import NetworkFailed, PortTaken, TaskNetwork
 from drydock.store import Scope
 
 if TYPE_CHECKING:
@@ -54,7 +53,9 @@ class TaskDriver:
         self.task = task
         self._changed = asyncio.Event()
         self._clock: Clock = house.platform.clock(scope.account)
+        self.network = TaskNetwork(house, scope, task)
         self._runs: list[ContainerRun] = []
+        self._abandoned = False
         if task.last_status != "STOPPED":  # the definition of a stopped task may be gone
             self._definition: TaskDefinition = house.definition(scope, task)
             self._runs = [
@@ -125,6 +126,13 @@ class TaskDriver:
             run.lost()
         self.ask_to_stop("TerminationNotice", reason)
 
+    def host_lost(self, reason: str) -> None:
+        """The EC2 instance under it has gone, and its containers with it: nothing is left to be stopped gently."""
+        self._abandoned = True
+        for run in self._runs:
+            run.stopping = True
+        self.ask_to_stop("TerminationNotice", reason)
+
     def runtime_lost(self, reason: str) -> None:
         """Its processes end without our doing; each end is still told, and none is started again."""
         for run in self._runs:
@@ -149,6 +157,7 @@ class TaskDriver:
     def _save(self) -> None:
         self.task.version += 1
         self._house.tasks.put(self.scope, self.task.arn, self.task)
+        self._house.on_change(self.scope, self.task)
 
     @property
     def _stopping(self) -> bool:
@@ -190,20 +199,19 @@ class TaskDriver:
 
     # -- what is done in each state
     async def _provision(self) -> None:
-        await self._takes(durations.FARGATE_PROVISIONING)
+        await self._takes(self.network.provisioning)
         if self._stopping:
             return
-        for interface in self.task.interfaces:
-            try:
-                await self._house.interfaces.attach(self.scope, self.task, interface)
-            except AwsError as error:
-                raise TaskFailed(f"Unexpected EC2 error while creating the network interface: {error}") from error
+        try:
+            await self.network.attach()
+        except NetworkFailed as error:
+            raise TaskFailed(str(error)) from error
         self._save()
 
     async def _prepare(self) -> None:
         task = self.task
         task.times["connectivityAt"] = task.times["pullStartedAt"] = self._clock.now()
-        await self._takes(durations.FARGATE_PULL)
+        await self._takes(self._pull_time())
         if self._stopping:
             return
         await self._check_way_out()
@@ -218,10 +226,21 @@ class TaskDriver:
                 ) from error
             run.container.image_digest = run.image.digest
             self._check_architecture(run.container)
+            self._house.pulled.add((task.ec2_instance_id, run.container.image))
         task.times["pullStoppedAt"] = self._clock.now()
         await self._fetch_environment()
         await self._open_logs()
-        await self._make_sandbox()
+        try:
+            await self.network.make()
+        except NetworkFailed as error:
+            raise TaskFailed(str(error)) from error
+
+    def _pull_time(self) -> float:
+        """An instance keeps what it has pulled; a Fargate task's machine is always new."""
+        if self.task.on_fargate:
+            return durations.FARGATE_PULL
+        known = all((self.task.ec2_instance_id, run.container.image) in self._house.pulled for run in self._runs)
+        return durations.EC2_CACHED_PULL if known else durations.EC2_PULL
 
     def _check_architecture(self, container: Container) -> None:
         """The images that there are have this machine's instructions only."""
@@ -236,17 +255,15 @@ class TaskDriver:
     async def _check_way_out(self) -> None:
         """On AWS the commonest mistake of all: a subnet from which the registry cannot be reached. It shows only when
         the pull has timed out."""
-        task, interface = self.task, self.task.interfaces[0]
-        subnet = await self._house.network.subnet(self.scope, interface.subnet_id)
-        public = task.network.get("assignPublicIp") == "ENABLED"
+        end, subnet_id, public = self.network.puller
+        subnet = await self._house.network.subnet(self.scope, subnet_id)
         try:
             image = parse_reference(self._runs[0].container.image)
         except InvalidReference:
             return  # which the pull will say
         if subnet is None or reaches_service(subnet, registry_service(image.host), public):
             groups = await self._house.network.groups(self.scope)
-            registry = End(PUBLIC_SERVICE)
-            if may_connect(End(interface.address, interface.groups, interface.vpc_id), registry, 443, groups).allowed:
+            if may_connect(end, End(PUBLIC_SERVICE), 443, groups).allowed:
                 return
         await self._takes(durations.PULL_TIMEOUT)
         if not self._stopping:
@@ -258,7 +275,7 @@ class TaskDriver:
             )
 
     async def _fetch_environment(self) -> None:
-        ask = partial(self._house.roles.call_as_execution_role, self.scope, self.task)
+        ask = partial(self._house.roles.call_as_execution_role, self.scope, self.task, self.network.machine)
         for run in self._runs:
             try:
                 changed = overrides.override_of(self.task.overrides.get("containerOverrides", []), run.container.name)
@@ -278,29 +295,14 @@ class TaskDriver:
             container = run.container
             name = awslogs.stream_name(prefix, container.name, self.task) if prefix else container.runtime_id
             region = options.get("awslogs-region", self.scope.region)
-            send = partial(self._house.roles.call_as_execution_role, self.scope, self.task, region, "logs")
+            role = self._house.roles.call_as_execution_role
+            send = partial(role, self.scope, self.task, self.network.machine, region, "logs")
             stream = LogStream(send, self._clock, options.get("awslogs-group", ""), name)
             try:
                 await stream.open(options.get("awslogs-create-group", "false").lower() == "true")
             except AwsError as error:
                 raise TaskFailed(awslogs.failure_reason(error)) from error
             run.stream, container.log_stream = stream, name
-
-    async def _make_sandbox(self) -> None:
-        task, interface = self.task, self.task.interfaces[0]
-        plain_name = f"ip-{interface.address.replace('.', '-')}.{self.scope.region}.compute.internal"
-        spec = SandboxSpec(
-            task.id,
-            interface.dns_name or plain_name,
-            tuple(each.address for each in task.interfaces),
-            f"{self.scope.account}/{self.scope.region}/{interface.vpc_id}",
-            memory=int(task.memory or 0) << 20,
-            cpu=int(task.cpu or 0) / 1024,
-        )
-        try:
-            await self._house.runtime.create_sandbox(spec)
-        except RuntimeFailure as error:
-            raise TaskFailed(f"ResourceInitializationError: the task's network could not be made: {error}") from error
 
     async def _start(self) -> None:
         """Start the containers in the order of their dependencies, until each has started or the task is to stop."""
@@ -325,8 +327,11 @@ class TaskDriver:
         override = overrides.override_of(self.task.overrides.get("containerOverrides", []), run.container.name)
         environment = self._house.identities.environment(self.scope, self.task, run.container)
         try:
-            spec = run.spec(override, environment, self._mounts(run.document))
+            await self.network.bind(run.container, run.document)
+            spec = run.spec(self.network.sandbox, override, environment, self._mounts(run.document))
             await run.start(self._house.runtime, spec)
+        except PortTaken as error:
+            raise TaskFailed(str(error), run.container) from error
         except (RuntimeFailure, OSError) as error:
             raise TaskFailed(f"CannotStartContainerError: {error}", run.container) from error
 
@@ -349,18 +354,9 @@ class TaskDriver:
         return self._house.volumes / self.task.id
 
     async def _open_ports(self) -> None:
-        """Make the containers' TCP ports reachable from this machine (``/_drydock/endpoints`` tells where)."""
-        plane = self._house.dataplane
-        for run in self._runs:
-            for mapping in run.document.get("portMappings", []):
-                if mapping["protocol"] != "tcp" or "containerPort" not in mapping:
-                    continue
-                try:
-                    await plane.open(self.task.id, mapping["containerPort"])
-                except PlaneFailure as error:
-                    log.error("port %s of %s: %s", mapping["containerPort"], self.task.arn, error)
+        await self.network.open_ports([(run.container, run.document) for run in self._runs])
         if self.task.last_status not in ("PENDING", "ACTIVATING", "RUNNING"):  # it went meanwhile
-            plane.close_sandbox(self.task.id)
+            self._house.dataplane.close_sandbox(self.task.id)
 
     async def _watch(self) -> None:
         while not self._stopping:
@@ -375,23 +371,21 @@ class TaskDriver:
                 if name not in asked:
                     asked.add(name)
                     timeout = min(runs[name].document.get("stopTimeout", STOP_TIMEOUT), LONGEST_STOP_TIMEOUT)
-                    await self._as_far_as_it_lives(runs[name].stop(self._clock.real_budget(timeout)))
+                    patience = 0.0 if self._abandoned else self._clock.real_budget(timeout)
+                    await self._as_far_as_it_lives(runs[name].stop(patience))
             if any(run.container.status == "RUNNING" for run in self._runs):
                 await self._change()
 
     async def _deprovision(self) -> None:
-        self._house.dataplane.close_sandbox(self.task.id)
         self._house.identities.forget(self.task)
-        await self._as_far_as_it_lives(self._house.runtime.remove_sandbox(self.task.id))
+        await self._as_far_as_it_lives(self.network.remove())
         for run in self._runs:
             await run.close()
         if self._volumes.exists():
             await asyncio.to_thread(shutil.rmtree, self._volumes, True)
         if self.task.stop_code != "TerminationNotice":
-            await self._clock.sleep(durations.scaled(durations.FARGATE_DEPROVISIONING, self._house.instant))
-        for interface in self.task.interfaces:
-            with contextlib.suppress(AwsError):
-                await self._delete_interface(interface)
+            await self._clock.sleep(durations.scaled(self.network.deprovisioning, self._house.instant))
+        await self.network.detach()
 
     async def _as_far_as_it_lives(self, work: Awaitable[None]) -> None:
         """What the runtime cannot do any more because it has died need not be done: its containers died with it."""
@@ -399,9 +393,3 @@ class TaskDriver:
             await work
         except RuntimeFailure as failure:
             log.warning("%s: %s", self.task.arn, failure)
-
-    async def _delete_interface(self, interface: Any) -> None:
-        try:
-            await self._house.interfaces.delete(self.scope, interface)
-        except AwsError as error:
-            log.error("the network interface of %s stays behind: %s", self.task.arn, error)

@@ -50,12 +50,14 @@ class Identities:
         self.pages = ""
         """Of the pages here, as containers reach them"""
         self.runtime: Runtime | None = None
+        self.inside: dict[str, tuple[str, tuple[str, ...]]] = {}
+        """Network and addresses of tasks that have a sandbox, by id"""
 
     def environment(self, scope: Scope, task: Task, container: Container) -> dict[str, str]:
         """The variables that ECS sets in every container."""
         self._containers[container.runtime_id] = (scope, task, container)
         env = {
-            "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+            "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE" if task.on_fargate else "AWS_ECS_EC2",
             "AWS_REGION": scope.region,
             "AWS_DEFAULT_REGION": scope.region,
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -97,7 +99,7 @@ class Identities:
 
     def _answer_credentials(self, name: str, network: str, peer: str) -> tuple[int, Any]:
         entry = self._credentials.get(name)
-        if entry is None or not self._is_from(entry[0], entry[1], network, peer):
+        if entry is None or not self._is_from(entry[1], network, peer):
             return 400, {
                 "code": "InvalidIdInRequest",
                 "message": "CredentialsV2Request: ID not found",
@@ -118,15 +120,16 @@ class Identities:
 
     async def _answer_metadata(self, name: str, page: str, network: str, peer: str) -> tuple[int, Any]:
         entry = self._containers.get(name)
-        if entry is None or not self._is_from(entry[0], entry[1], network, peer):
+        if entry is None or not self._is_from(entry[1], network, peer):
             return 404, "unable to get task arn from request: unable to map request to a task"
         scope, task, container = entry
         definition = self._definitions.get(scope, task.task_definition_arn.rpartition("/")[2])
         assert definition is not None
+        addresses = self.inside.get(task.id, ("", ()))[1]
         if page == "":
-            return 200, container_document(task, definition, container)
+            return 200, container_document(task, definition, container, addresses)
         if page in ("task", "taskWithTags"):
-            return 200, task_document(task, definition, page == "taskWithTags")
+            return 200, task_document(task, definition, addresses, page == "taskWithTags")
         if page in ("stats", "task/stats") and self.runtime is not None:
             usage = await self.runtime.usage()
             now, limit = self._platform.clock(scope.account).now(), int(task.memory or 0) << 20
@@ -135,10 +138,7 @@ class Identities:
             return 200, shown if page == "task/stats" else shown[container.runtime_id]
         return 404, {"error": "not found"}
 
-    @staticmethod
-    def _is_from(scope: Scope, task: Task, network: str, peer: str) -> bool:
+    def _is_from(self, task: Task, network: str, peer: str) -> bool:
         """Nobody reads another task's pages, where the tier lets us see who asks."""
-        if not network:
-            return True
-        own = f"{scope.account}/{scope.region}/{task.interfaces[0].vpc_id}"
-        return network == own and peer in {interface.address for interface in task.interfaces}
+        own, addresses = self.inside.get(task.id, ("", ()))
+        return not network or (network == own and peer in addresses)

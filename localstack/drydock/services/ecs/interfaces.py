@@ -44,6 +44,15 @@ class Interfaces:
                 ) from error
         return str(found["Subnets"][0]["AvailabilityZone"])
 
+    async def zones(self, scope: Scope, network: dict[str, Any]) -> dict[str, str]:
+        """The availability zone of each subnet, none where there is no network. Raises AwsError."""
+        if not network:
+            return {}
+        await self.check(scope, network)
+        found = await self._ec2(scope, "DescribeSubnets", {"SubnetIds": network["subnets"]})
+        zones = {subnet["SubnetId"]: str(subnet["AvailabilityZone"]) for subnet in found["Subnets"]}
+        return {name: zones[name] for name in network["subnets"]}
+
     async def attach(self, scope: Scope, task: Task, interface: Interface) -> None:
         """Make it in its subnet and write its addresses into ``interface``. Raises AwsError."""
         groups = task.network.get("securityGroups") or []

@@ -12,8 +12,10 @@ from drydock.runtime.interface import Usage
 from drydock.services.ecs.model import Container, Task, TaskDefinition
 
 
-def container_document(task: Task, definition: TaskDefinition, container: Container) -> dict[str, Any]:
-    """``${ECS_CONTAINER_METADATA_URI_V4}``"""
+def container_document(
+    task: Task, definition: TaskDefinition, container: Container, addresses: tuple[str, ...]
+) -> dict[str, Any]:
+    """``${ECS_CONTAINER_METADATA_URI_V4}``; ``addresses`` are the task's, inside."""
     document = definition.container(container.name)
     logs = document.get("logConfiguration", {})
     shown: dict[str, Any] = {
@@ -43,17 +45,18 @@ def container_document(task: Task, definition: TaskDefinition, container: Contai
         "LogDriver": logs.get("logDriver"),
         "LogOptions": {**logs.get("options", {}), "awslogs-stream": container.log_stream} if logs else None,
         "ContainerARN": container.arn,
-        "Networks": [
-            {
-                "NetworkMode": "awsvpc",
-                "IPv4Addresses": [interface.address],
-                "AttachmentIndex": index,
-                "MACAddress": interface.mac,
-                "PrivateDNSName": interface.dns_name,
-            }
-            for index, interface in enumerate(task.interfaces)
-        ],
+        "Networks": _networks(task, addresses),
     }
+    if container.bindings:
+        shown["Ports"] = [
+            {
+                "ContainerPort": each.container_port,
+                "Protocol": each.protocol,
+                "HostPort": each.host_port,
+                "HostIp": each.describe()["bindIP"],
+            }
+            for each in container.bindings
+        ]
     if document.get("restartPolicy", {}).get("enabled"):
         shown["RestartCount"] = container.restarts
     if "healthCheck" in document:
@@ -61,7 +64,24 @@ def container_document(task: Task, definition: TaskDefinition, container: Contai
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def task_document(task: Task, definition: TaskDefinition, with_tags: bool) -> dict[str, Any]:
+def _networks(task: Task, addresses: tuple[str, ...]) -> list[dict[str, Any]]:
+    if not task.interfaces:
+        return [{"NetworkMode": task.network_mode, "IPv4Addresses": list(addresses)}]
+    return [
+        {
+            "NetworkMode": "awsvpc",
+            "IPv4Addresses": [interface.address],
+            "AttachmentIndex": index,
+            "MACAddress": interface.mac,
+            "PrivateDNSName": interface.dns_name,
+        }
+        for index, interface in enumerate(task.interfaces)
+    ]
+
+
+def task_document(
+    task: Task, definition: TaskDefinition, addresses: tuple[str, ...], with_tags: bool
+) -> dict[str, Any]:
     """``.../task`` and ``.../taskWithTags``"""
     shown: dict[str, Any] = {
         "Cluster": task.cluster_arn,
@@ -78,7 +98,7 @@ def task_document(task: Task, definition: TaskDefinition, with_tags: bool) -> di
         "PullStoppedAt": _shown(task.times.get("pullStoppedAt")),
         "AvailabilityZone": task.availability_zone,
         "LaunchType": task.launch_type,
-        "Containers": [container_document(task, definition, container) for container in task.containers],
+        "Containers": [container_document(task, definition, c, addresses) for c in task.containers],
     }
     if with_tags:
         shown["TaskTags"] = {tag["key"]: tag.get("value", "") for tag in task.tags}

@@ -92,6 +92,24 @@ class TaskDefinition:
 
 
 @dataclass
+class Binding:
+    """A port of a container instance through which a container's port is reached."""
+
+    container_port: int
+    host_port: int
+    protocol: str = "tcp"
+
+    def describe(self) -> dict[str, Any]:
+        """AWS's form."""
+        return {
+            "bindIP": "0.0.0.0",  # noqa: S104 (what it is called on the instance)
+            "containerPort": self.container_port,
+            "hostPort": self.host_port,
+            "protocol": self.protocol,
+        }
+
+
+@dataclass
 class Container:
     """One container of a task. ``status`` follows the process: RUNNING means that there is one."""
 
@@ -113,6 +131,8 @@ class Container:
     """How often its restart policy started it again"""
     limits: dict[str, str] = field(default_factory=dict)
     """cpu, memory, memoryReservation as describe shows them"""
+    bindings: list[Binding] = field(default_factory=list)
+    """Ports of its container instance that lead to its own"""
 
     def describe(self, task: Task) -> dict[str, Any]:
         """AWS's form."""
@@ -126,7 +146,7 @@ class Container:
             "lastStatus": self.status,
             "exitCode": self.exit_code,
             "reason": self.reason,
-            "networkBindings": [],
+            "networkBindings": [binding.describe() for binding in self.bindings],
             "networkInterfaces": [
                 {"attachmentId": eni.attachment_id, "privateIpv4Address": eni.address} for eni in task.interfaces
             ],
@@ -206,6 +226,31 @@ class Task:
     ephemeral_storage: int = 20
     """GiB, as it was asked for; a task may use the machine's disk, and no limit is enforced"""
     capacity_provider: str = ""
+    network_mode: str = "awsvpc"
+    container_instance_arn: str = ""
+    ec2_instance_id: str = ""
+    taken_cpu: int = 0
+    """Units of its container instance"""
+    taken_memory: int = 0
+    """MiB of its container instance"""
+    taken_ports: list[tuple[int, str]] = field(default_factory=list)
+    """(port, protocol) of its container instance that its definition names; those that were found free are bindings"""
+    accounted: bool = False
+    """Its end was counted by the scheduler of its service"""
+    failed_checks: bool = False
+    """The scheduler stops it because its health checks fail"""
+    protected_until: float | None = None
+    """Lab time until which neither a scale-in nor a deployment stops it"""
+
+    @property
+    def on_fargate(self) -> bool:
+        """Or on a container instance."""
+        return self.launch_type == "FARGATE"
+
+    @property
+    def is_active(self) -> bool:
+        """It takes resources: all but STOPPED."""
+        return self.last_status != "STOPPED"
 
     def describe(self, with_tags: bool = False) -> dict[str, Any]:
         """AWS's form."""
@@ -214,10 +259,11 @@ class Task:
             "attributes": [{"name": "ecs.cpu-architecture", "value": self.architecture.lower()}],
             "availabilityZone": self.availability_zone or None,
             "clusterArn": self.cluster_arn,
+            "containerInstanceArn": self.container_instance_arn or None,
             "connectivity": "CONNECTED" if "connectivityAt" in self.times else None,
             "containers": [container.describe(self) for container in self.containers],
-            "cpu": self.cpu,
-            "memory": self.memory,
+            "cpu": self.cpu or None,
+            "memory": self.memory or None,
             "desiredStatus": self.desired_status,
             "enableExecuteCommand": False,
             "group": self.group,

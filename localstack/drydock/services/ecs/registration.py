@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from drydock.errors import AwsError
-from drydock.services.ecs import container_checks, rules
+from drydock.services.ecs import attributes, container_checks, placement_rules, rules
 from drydock.services.ecs.rules import client_error
 
 _LACKING = {
@@ -23,7 +23,7 @@ _LACKING = {
 """Parameters of a container that AWS has and we would not act on: refused, never ignored"""
 _LACKING_OF_TASK = {
     "proxyConfiguration": "proxies", "inferenceAccelerators": "inference accelerators",
-    "placementConstraints": "placement constraints", "pidMode": "pid modes", "ipcMode": "ipc modes",
+    "pidMode": "pid modes", "ipcMode": "ipc modes",
     "trustedExecutionConfiguration": "trusted execution", "enableFaultInjection": "fault injection",
 }  # fmt: skip
 _CHOICES = {
@@ -42,6 +42,7 @@ def check(params: dict[str, Any]) -> None:
         if params.get(member):
             raise _lacking(f"{name} of a task definition")
     _check_choices(params)
+    placement_rules.check_of_definition(params.get("placementConstraints", []))
     if params.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX") != "LINUX":
         raise _lacking("operating systems other than LINUX of a task definition")
     containers = params["containerDefinitions"]
@@ -108,6 +109,10 @@ def _check_container(container: dict[str, Any], params: dict[str, Any], fargate:
     for member, what in _LACKING.items():
         if container.get(member):
             raise _lacking(f"{what} of a container")
+    if params.get("networkMode", "bridge") == "bridge":
+        for mapping in container.get("portMappings", []):
+            if mapping.get("protocol") == "udp":
+                raise _lacking("UDP ports of containers in bridge mode")
     for member, value in container.get("linuxParameters", {}).items():
         if value and member != "initProcessEnabled":
             raise _lacking(f"{member} among the Linux parameters of a container")
@@ -153,7 +158,8 @@ def document(params: dict[str, Any]) -> dict[str, Any]:
         "networkMode": mode,
         "containerDefinitions": [_container(container, mode) for container in params["containerDefinitions"]],
         "volumes": [{"host": {}, **volume} for volume in params.get("volumes", [])],
-        "placementConstraints": [],
+        "placementConstraints": params.get("placementConstraints", []),
+        "requiresAttributes": [{"name": name} for name in attributes.required(params)],
         "compatibilities": ["EC2", "FARGATE"] if fits_fargate else ["EC2"],
     }
 

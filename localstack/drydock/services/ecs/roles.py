@@ -6,6 +6,7 @@ from typing import Any
 
 from drydock.errors import AwsError
 from drydock.request import Principal, Request
+from drydock.services.ecs.machines import Machine
 from drydock.services.ecs.model import Task
 from drydock.services.ecs.rules import client_error
 from drydock.services.iam.api import Iam
@@ -37,20 +38,31 @@ class RoleSessions:
             )
 
     async def call_as_execution_role(
-        self, scope: Scope, task: Task, region: str, service: str, operation: str, params: dict[str, Any]
+        self,
+        scope: Scope,
+        task: Task,
+        machine: Machine | None,
+        region: str,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
     ) -> dict[str, Any]:
-        """As ECS's agent on Fargate does it: with a session of the task execution role. Raises AwsError."""
-        role = task.execution_role_arn
+        """As ECS's agent does it: with a session of the task execution role; on an EC2 instance, where the task has none,
+        with the instance's own role. Raises AwsError."""
+        role, session = task.execution_role_arn, task.id
+        if role:
+            self.check_assumable(role)
+        elif machine is not None:
+            role, session = machine.role_arn, machine.id
         if not role:
             raise AwsError("NoCredentialProviders", "no valid providers in chain (the task has no execution role)")
-        self.check_assumable(role)
         name = role.rpartition("/")[2]
         found = self._iam.directory.role_by_arn(role)
         principal = Principal(
             account=scope.account,
-            arn=f"arn:aws:sts::{scope.account}:assumed-role/{name}/{task.id}",
+            arn=f"arn:aws:sts::{scope.account}:assumed-role/{name}/{session}",
             kind="role",
-            user_id=f"{found.id if found else ''}:{task.id}",
+            user_id=f"{found.id if found else ''}:{session}",
             name=name,
         )
         return await self._platform.call(principal, region, service, operation, params)

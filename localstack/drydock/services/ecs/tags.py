@@ -7,15 +7,16 @@ from typing import Any
 from drydock.errors import AwsError
 from drydock.request import Request
 from drydock.services.ecs import rules
+from drydock.services.ecs.protection import ProtectionOperations
 from drydock.services.ecs.tag_rules import added, check_untagged
-from drydock.services.ecs.tasks import TaskOperations
 from drydock.store import Collection, Scope
 
 Params = dict[str, Any]
 
 
-class TagOperations(TaskOperations):
-    """TagResource, UntagResource, ListTagsForResource on clusters, task definitions and tasks."""
+class TagOperations(ProtectionOperations):
+    """TagResource, UntagResource, ListTagsForResource on clusters, task definitions, tasks, services, container instances
+    and capacity providers."""
 
     def _tagged(self, scope: Scope, arn: str) -> tuple[Collection[Any], str, Any]:
         kind = arn.partition("/")[0].rpartition(":")[2]
@@ -26,6 +27,12 @@ class TagOperations(TaskOperations):
             collection, name = self.definitions, rules.task_id(arn)
         elif kind == "task":
             collection, name = self.tasks, arn
+        elif kind == "service":
+            collection, name = self.services, arn.partition("/")[2]
+        elif kind == "container-instance":
+            collection, name = self.instances, arn
+        elif kind == "capacity-provider":
+            collection, name = self.providers, rules.task_id(arn)
         else:
             raise rules.invalid(f"Invalid resource ARN: {arn}")
         found = collection.get(scope, name)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
+from dataclasses import replace
 from typing import Any
 
 from drydock.errors import AwsError
 from drydock.request import Request
-from drydock.services.ecs import capacity, overrides, rules
-from drydock.services.ecs.clusters import ClusterOperations
-from drydock.services.ecs.model import Cluster, Container, Interface, Task, TaskDefinition
+from drydock.services.ecs import capacity, new_tasks, overrides, placement, placement_rules, rules
+from drydock.services.ecs.instances import InstanceOperations
+from drydock.services.ecs.model import Cluster, Task, TaskDefinition
 from drydock.services.ecs.paging import page
 from drydock.services.ecs.tag_rules import check_tags
 from drydock.services.ecs.task_definitions import TaskDefinitionOperations, not_yet
@@ -20,19 +20,17 @@ from drydock.store import Scope
 
 Params = dict[str, Any]
 MOST_TASKS_A_CALL = 10
-DEFAULT_STORAGE = 20
-"""GiB"""
 LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES")
 PLATFORM_VERSIONS = ("LATEST", "1.4.0", "1.3.0")
 LONGEST_STARTED_BY, LONGEST_TOKEN, LONGEST_REFERENCE = 128, 64, 1024
 
 
-class TaskOperations(ClusterOperations, TaskDefinitionOperations):
+class TaskOperations(InstanceOperations, TaskDefinitionOperations):
     """RunTask, StartTask, StopTask, DescribeTasks, ListTasks."""
 
     async def run_task(self, request: Request, params: Params) -> dict[str, Any]:
-        """On Fargate, by launch type or by capacity provider. ``failures`` stays empty: Drydock never lacks capacity.
-        ``referenceId`` is ECS's own affair and shown nowhere."""
+        """On Fargate or on container instances, by launch type or by capacity provider. On Fargate ``failures`` stays
+        empty: Drydock never lacks capacity. ``referenceId`` is ECS's own affair and shown nowhere."""
         scope = request.scope
         cluster = self.active_cluster(scope, params.get("cluster"))
         definition = self.runnable_definition(scope, params["taskDefinition"])
@@ -42,48 +40,114 @@ class TaskOperations(ClusterOperations, TaskDefinitionOperations):
         if earlier := self._made_earlier(request, params):
             return {"tasks": [task.describe(with_tags=True) for task in earlier], "failures": []}
         providers = _providers(params, cluster, count)
-        _check_launch(params, definition, fargate=providers is not None)
-        _check_common(params, definition, fargate=providers is not None)
+        fargate = providers[0] in capacity.FARGATE
+        check_launch(params, definition, fargate)
+        _check_common(params, definition, fargate)
         execution_role, task_role = self._roles(request, params, definition)
-        network = params.get("networkConfiguration", {}).get("awsvpcConfiguration")
-        if definition.document["networkMode"] == "awsvpc" and (not network or not network.get("subnets")):
-            raise rules.invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
-        if providers is None:
-            raise _no_instances()
-        zone = await self.controller.interfaces.check(scope, network)
+        network = network_of(params, definition, fargate)
+        zone = await self.controller.interfaces.check(scope, network) if network else ""
         # While EC2 was asked, the same request may have come again, and the cluster or the definition may have changed.
         if earlier := self._made_earlier(request, params):
             return {"tasks": [task.describe(with_tags=True) for task in earlier], "failures": []}
         cluster = self.active_cluster(scope, params.get("cluster"))
         definition = self.runnable_definition(scope, definition.arn)
-        providers = _providers(params, cluster, count)
-        if providers is None:
-            raise _no_instances()
+        order = self._order(params, cluster, definition, network)
+        order = replace(order, zone=zone, execution_role=execution_role, task_role=task_role)
+        if fargate:
+            version = params.get("platformVersion", "LATEST")
+            order = replace(order, platform_version="1.4.0" if version == "LATEST" else version)
+            orders = [replace(order, capacity_provider=capacity.shown(name)) for name in providers]
+            return {"tasks": self._launch(scope, orders), "failures": []}
+        orders, failures = self._placed(scope, order, params, providers)
+        return {"tasks": self._launch(scope, orders), "failures": failures}
+
+    def _order(
+        self, params: Params, cluster: Cluster, definition: TaskDefinition, network: dict[str, Any]
+    ) -> new_tasks.Order:
+        inherited = definition.tags if params.get("propagateTags") == "TASK_DEFINITION" else []
+        return new_tasks.Order(
+            cluster=cluster,
+            definition=definition,
+            group=new_tasks.group_of(definition, params.get("group", "")),
+            network=network,
+            overrides=params.get("overrides", {}),
+            started_by=params.get("startedBy", ""),
+            tags=new_tasks.tags(
+                cluster, list(params.get("tags", [])), inherited, bool(params.get("enableECSManagedTags"))
+            ),
+            client_token=params.get("clientToken", ""),
+            request_digest=_digest(params) if params.get("clientToken") else "",
+        )
+
+    def _placed(
+        self, scope: Scope, order: new_tasks.Order, params: Params, providers: list[str]
+    ) -> tuple[list[new_tasks.Order], list[dict[str, str]]]:
+        """On container instances: those that found a place, and for each of the others why not, for every instance."""
+        constraints = placement_rules.constraints(params.get("placementConstraints", []))
+        strategies = placement_rules.strategies(params.get("placementStrategy", []))
+        need = new_tasks.need_of(order.definition, order.overrides, order.group, constraints)
+        hosts = self.hosts(scope, order.cluster.arn)
+        placed, failures = [], []
+        for name in providers:
+            mine = [host for host in hosts if name in ("", host.provider)]
+            if not mine:
+                raise rules.invalid("No Container Instances were found in your cluster.")
+            draw = int.from_bytes(self.platform.ids.digest(scope, "placement", order.cluster.arn)[:4], "big")
+            choice = placement.choose(need, mine, strategies, draw)
+            if choice.host is None:
+                failures += [{"arn": host.arn, "reason": reason} for host, reason in choice.ruled_out]
+                continue
+            choice.host.take(need)
+            placed.append(on_host(order, choice.host, name))
+        return placed, failures
+
+    def _launch(self, scope: Scope, orders: list[new_tasks.Order]) -> list[dict[str, Any]]:
+        """Write the tasks down, then begin to walk them."""
         tasks = []
-        for number in range(count):
-            task = self._new_task(request, params, cluster, definition, number)
-            task.execution_role_arn, task.task_role_arn, task.availability_zone = execution_role, task_role, zone
-            task.capacity_provider = providers[number]
+        for number, order in enumerate(orders):
+            subnets = order.network.get("subnets") or [""]
+            tasks.append(new_tasks.make(self.platform, scope, replace(order, subnet=subnets[number % len(subnets)])))
+        for task in tasks:
             self.tasks.put(scope, task.arn, task)
-            tasks.append(task)
         for task in tasks:
             self.controller.drive(scope, task)
-        return {"tasks": [task.describe(with_tags=True) for task in tasks], "failures": []}
+        return [task.describe(with_tags=True) for task in tasks]
 
-    def start_task(self, request: Request, params: Params) -> dict[str, Any]:
-        """On container instances that are named. There are none yet, so each is a failure with the reason MISSING."""
-        cluster = self.active_cluster(request.scope, params.get("cluster"))
-        definition = self.runnable_definition(request.scope, params["taskDefinition"])
+    async def start_task(self, request: Request, params: Params) -> dict[str, Any]:
+        """On the container instances that are named, one task each."""
+        scope = request.scope
+        cluster = self.active_cluster(scope, params.get("cluster"))
+        definition = self.runnable_definition(scope, params["taskDefinition"])
         instances: list[str] = params["containerInstances"]
         if not instances:
             raise rules.invalid("Container instances cannot be empty.")  # (?)
         if len(instances) > MOST_TASKS_A_CALL:
             raise rules.invalid(f"containerInstances can have at most {MOST_TASKS_A_CALL} items.")  # (?)
         _check_common(params, definition, fargate=False)
-        self._roles(request, params, definition)
-        prefix = f"arn:aws:ecs:{request.region}:{request.account}:container-instance/{cluster.name}/"
-        arns = [instance if instance.startswith("arn:") else prefix + instance for instance in instances]
-        return {"tasks": [], "failures": [{"arn": arn, "reason": "MISSING"} for arn in arns]}
+        execution_role, task_role = self._roles(request, params, definition)
+        network = network_of(params, definition, fargate=False)
+        if network:
+            await self.controller.interfaces.check(scope, network)
+        cluster = self.active_cluster(scope, params.get("cluster"))
+        order = self._order(params, cluster, definition, network)
+        order = replace(order, execution_role=execution_role, task_role=task_role)
+        need = new_tasks.need_of(definition, order.overrides, order.group)
+        hosts = {host.arn: host for host in self.hosts(scope, cluster.arn)}
+        orders, failures = [], []
+        for identifier in instances:
+            arn = self.instance_arn(scope, cluster, identifier)
+            found = self.instances.get(scope, arn)
+            if found is None or found.cluster_arn != cluster.arn:
+                failures.append({"arn": arn, "reason": "MISSING"})
+                continue
+            host = hosts.get(arn)
+            reason = placement.obstacle(need, host) if host is not None else "INACTIVE"
+            if reason or host is None:
+                failures.append({"arn": arn, "reason": str(reason)})
+                continue
+            host.take(need)
+            orders.append(on_host(order, host, ""))
+        return {"tasks": self._launch(scope, orders), "failures": failures}
 
     def _roles(self, request: Request, params: Params, definition: TaskDefinition) -> tuple[str, str]:
         """The execution role and the task role, that of the overrides first. Raises AwsError if the caller may not pass
@@ -114,61 +178,6 @@ class TaskOperations(ClusterOperations, TaskDefinitionOperations):
             )
         return tasks
 
-    def _new_task(
-        self, request: Request, params: Params, cluster: Cluster, definition: TaskDefinition, number: int
-    ) -> Task:
-        scope, ids = request.scope, self.platform.ids
-        task_id = ids.hexadecimal(scope, "task", cluster.arn)
-        arn = f"arn:aws:ecs:{scope.region}:{scope.account}:task/{cluster.name}/{task_id}"
-        given = params.get("overrides", {})
-        changed = given.get("containerOverrides", [])
-        cpu, memory = overrides.size(given, definition)
-        containers = []
-        for document in definition.containers:
-            container_id = ids.uuid(scope, "container", arn)
-            number_id = int.from_bytes(ids.digest(scope, "runtime-id", arn)[:4], "big")
-            containers.append(
-                Container(
-                    arn=f"arn:aws:ecs:{scope.region}:{scope.account}:container/{cluster.name}/{task_id}/{container_id}",
-                    name=document["name"],
-                    image=document["image"],
-                    essential=document["essential"],
-                    runtime_id=f"{task_id}-{number_id}",
-                    limits=_shown(overrides.limits(document, overrides.override_of(changed, document["name"]))),
-                )
-            )
-        network = params["networkConfiguration"]["awsvpcConfiguration"]
-        subnet = network["subnets"][number % len(network["subnets"])]
-        version = params.get("platformVersion", "LATEST")
-        tags = list(params.get("tags", []))
-        if params.get("propagateTags") == "TASK_DEFINITION":
-            keys = {tag["key"] for tag in tags}
-            tags += [tag for tag in definition.tags if tag["key"] not in keys]
-        if params.get("enableECSManagedTags"):
-            tags.append({"key": "aws:ecs:clusterName", "value": cluster.name})
-        return Task(
-            arn=arn,
-            id=task_id,
-            cluster_arn=cluster.arn,
-            task_definition_arn=definition.arn,
-            group=params.get("group") or f"family:{definition.family}",
-            launch_type="FARGATE",
-            created_at=self.platform.clock(scope.account).now(),
-            cpu=cpu,
-            memory=memory,
-            network=network,
-            containers=containers,
-            started_by=params.get("startedBy", ""),
-            overrides={"containerOverrides": [], "inferenceAcceleratorOverrides": [], **given},
-            interfaces=[Interface(ids.uuid(scope, "attachment", arn), subnet)],
-            ephemeral_storage=_storage(params, definition) or DEFAULT_STORAGE,
-            tags=tags,
-            client_token=params.get("clientToken", ""),
-            request_digest=_digest(params) if params.get("clientToken") else "",
-            platform_version="1.4.0" if version == "LATEST" else version,
-            architecture={"x86_64": "X86_64", "aarch64": "ARM64"}.get(platform.machine(), platform.machine()),
-        )
-
     def stop_task(self, request: Request, params: Params) -> dict[str, Any]:
         """Stopping a stopped task changes nothing."""
         cluster = self.active_cluster(request.scope, params.get("cluster"))
@@ -198,14 +207,17 @@ class TaskOperations(ClusterOperations, TaskDefinitionOperations):
         return {"tasks": found, "failures": failures}
 
     def list_tasks(self, request: Request, params: Params) -> dict[str, Any]:
-        """By default those that are to run, whatever state they are in; ``desiredStatus`` PENDING finds none, as on AWS.
-        There are no services and no container instances yet whose tasks could be asked for."""
+        """By default those that are to run, whatever state they are in; ``desiredStatus`` PENDING finds none, as on AWS."""
         cluster = self.active_cluster(request.scope, params.get("cluster"))
         if params.get("daemonName"):
             raise not_yet("daemonName of ListTasks")
-        if params.get("serviceName"):
-            raise AwsError("ServiceNotFoundException", "Service not found.")
-        if params.get("containerInstance"):
+        group = (
+            f"service:{self.find_service(request.scope, cluster, params['serviceName']).name}"
+            if (params.get("serviceName"))
+            else None
+        )
+        instance = self.instance_arn(request.scope, cluster, params.get("containerInstance") or "")
+        if params.get("containerInstance") and self.instances.get(request.scope, instance) is None:
             raise rules.invalid("The referenced container instance was not found.")  # (?)
         desired = params.get("desiredStatus", "RUNNING")
         if desired not in ("RUNNING", "PENDING", "STOPPED"):
@@ -217,6 +229,8 @@ class TaskOperations(ClusterOperations, TaskDefinitionOperations):
             task.arn
             for task in self._tasks_of(request.scope, cluster)
             if task.desired_status == desired
+            and group in (None, task.group)
+            and (not params.get("containerInstance") or task.container_instance_arn == instance)
             and params.get("family") in (None, _family_of(task))
             and all(params.get(member) in (None, getattr(task, name)) for member, name in wanted.items())
         ]
@@ -238,22 +252,31 @@ def _family_of(task: Task) -> str:
     return name.family if name else ""
 
 
-def _shown(limits: dict[str, int]) -> dict[str, str]:
-    """A container's, as DescribeTasks shows them: text."""
-    return {name: str(value) for name, value in limits.items()}
+def on_host(order: new_tasks.Order, host: placement.Host, provider: str) -> new_tasks.Order:
+    """Placed there."""
+    zone = host.attributes.get("ecs.availability-zone", "")
+    return replace(order, host=host, launch_type="EC2", zone=zone, capacity_provider=provider)
 
 
-def _storage(params: Params, definition: TaskDefinition) -> int | None:
-    """GiB of ephemeral storage, if any were asked for."""
-    for source in (params.get("overrides", {}), definition.document):
-        if size := source.get("ephemeralStorage", {}).get("sizeInGiB"):
-            return int(size)
-    return None
+def network_of(params: Params, definition: TaskDefinition, fargate: bool) -> dict[str, Any]:
+    """The awsvpcConfiguration; empty in the other network modes. Raises InvalidParameterException."""
+    network: dict[str, Any] = params.get("networkConfiguration", {}).get("awsvpcConfiguration") or {}
+    if definition.document["networkMode"] != "awsvpc":
+        if network:
+            raise rules.invalid("Network Configuration is not valid for the given networkMode of this task definition.")
+        return {}
+    if not network:
+        raise rules.invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
+    if not network.get("subnets"):
+        raise rules.invalid("subnets can not be empty.")
+    if not fargate and network.get("assignPublicIp") == "ENABLED":
+        raise rules.invalid("Assign public IP is not supported for this launch type.")
+    return network
 
 
-def _providers(params: Params, cluster: Cluster, count: int) -> list[str] | None:
-    """The capacity provider of each task, "" for the launch type FARGATE; None where the tasks need container instances.
-    Raises InvalidParameterException."""
+def _providers(params: Params, cluster: Cluster, count: int) -> list[str]:
+    """What each task is launched on: a capacity provider, ``FARGATE`` by launch type (:data:`capacity.LAUNCH_TYPE`), or ""
+    for container instances. Raises InvalidParameterException."""
     strategy, launch_type = params.get("capacityProviderStrategy") or [], params.get("launchType")
     if strategy and launch_type:
         raise rules.invalid(
@@ -273,15 +296,11 @@ def _providers(params: Params, cluster: Cluster, count: int) -> list[str] | None
         raise rules.invalid(f"Invalid launchType: {launch_type}")  # (?)
     if launch_type == "MANAGED_INSTANCES":
         raise not_yet("the launch type MANAGED_INSTANCES")
-    return [""] * count if launch_type == "FARGATE" else None
+    return [capacity.LAUNCH_TYPE if launch_type == "FARGATE" else ""] * count
 
 
-def _no_instances() -> AwsError:
-    return rules.invalid("No Container Instances were found in your cluster.")
-
-
-def _check_launch(params: Params, definition: TaskDefinition, fargate: bool) -> None:
-    """Whether the definition and the parameters of RunTask fit Fargate, or container instances."""
+def check_launch(params: Params, definition: TaskDefinition, fargate: bool) -> None:
+    """Whether the definition and the parameters of RunTask or of a service fit Fargate, or container instances."""
     version = params.get("platformVersion")
     if not fargate:
         if version:
@@ -294,7 +313,7 @@ def _check_launch(params: Params, definition: TaskDefinition, fargate: bool) -> 
             raise rules.invalid(f"Placement {what} are not supported with FARGATE launch type.")
     if version and version not in PLATFORM_VERSIONS:
         raise AwsError("PlatformUnknownException", "The specified platform version does not exist.")
-    if version == "1.3.0" and _storage(params, definition):
+    if version == "1.3.0" and new_tasks.storage(params.get("overrides", {}), definition):
         raise AwsError(
             "PlatformTaskDefinitionIncompatibilityException",
             "One or more of the requested capabilities are not supported.",

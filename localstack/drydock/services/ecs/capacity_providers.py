@@ -1,0 +1,173 @@
+"""Operations on capacity providers: FARGATE and FARGATE_SPOT, which every account has, and those of Auto Scaling groups.
+
+Managed scaling needs CloudWatch's alarms, managed termination protection needs managed scaling: both are refused until
+they can be done. An instance of the group that registers with a cluster that has the provider belongs to it.
+
+Sources: API reference of CreateCapacityProvider and answers of AWS. The messages marked with (?) say the same in our words.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from drydock.request import Principal, Request
+from drydock.services.ecs import capacity, rules
+from drydock.services.ecs.interfaces import ECS
+from drydock.services.ecs.paging import page
+from drydock.services.ecs.provider_model import CapacityProvider
+from drydock.services.ecs.service_rules import not_yet
+from drydock.services.ecs.services import ServiceOperations
+from drydock.services.ecs.tag_rules import check_tags
+from drydock.store import Scope
+
+Params = dict[str, Any]
+LARGEST_PAGE, MOST_DESCRIBED = 10, 100
+_NAME = re.compile(r"(?!aws|ecs|fargate)[A-Za-z0-9_-]{1,255}", re.IGNORECASE)
+_SCALING = {
+    "status": "DISABLED", "targetCapacity": 100, "minimumScalingStepSize": 1, "maximumScalingStepSize": 10000,
+    "instanceWarmupPeriod": 300,
+}  # fmt: skip
+
+
+class CapacityProviderOperations(ServiceOperations):
+    """CreateCapacityProvider, UpdateCapacityProvider, DeleteCapacityProvider, DescribeCapacityProviders."""
+
+    async def create_capacity_provider(self, request: Request, params: Params) -> dict[str, Any]:
+        """Of an Auto Scaling group that is there."""
+        name, scope = params["name"], request.scope
+        if params.get("managedInstancesProvider"):
+            raise not_yet("managed instances")
+        if not _NAME.fullmatch(name):
+            raise rules.client_error(
+                "The specified capacity provider name is invalid. Up to 255 characters are allowed, including letters (upper "
+                "and lowercase), numbers, underscores, and hyphens. The name cannot be prefixed with "
+                '"aws", "ecs", or "fargate". Specify a valid name and try again.'
+            )
+        given = params.get("autoScalingGroupProvider")
+        if not given:
+            raise rules.invalid("An Auto Scaling group provider must be specified.")  # (?)
+        _check(given)
+        check_tags(params.get("tags", []))
+        group = await self._group_arn(scope, given["autoScalingGroupArn"])
+        held = self.providers.get(scope, name)
+        if held is not None and held.status == "ACTIVE":
+            raise rules.client_error(
+                "The specified capacity provider already exists. To change the configuration of an existing capacity "
+                "provider, update the capacity provider."
+            )
+        if any(other.group_arn == group and other.status == "ACTIVE" for other in self.providers.of(scope)):
+            raise rules.client_error(
+                "The specified Auto Scaling group ARN is already being used by another capacity provider. Specify a unique "
+                "Auto Scaling group ARN and try again."
+            )
+        made = CapacityProvider(
+            arn=f"arn:aws:ecs:{scope.region}:{scope.account}:capacity-provider/{name}",
+            name=name,
+            group_arn=group,
+            managed_scaling={**_SCALING, **given.get("managedScaling", {})},
+            managed_draining=given.get("managedDraining", "ENABLED"),
+            tags=list(params.get("tags", [])),
+        )
+        self.providers.put(scope, name, made)
+        return {"capacityProvider": made.describe(tags=True)}
+
+    async def _group_arn(self, scope: Scope, identifier: str) -> str:
+        """From an ARN or a name. Raises ClientException."""
+        name = identifier.rpartition("autoScalingGroupName/")[2]
+        principal = Principal.of_service(scope.account, ECS)
+        found = await self.platform.call(
+            principal, scope.region, "autoscaling", "DescribeAutoScalingGroups", {"AutoScalingGroupNames": [name]}
+        )
+        groups = found.get("AutoScalingGroups", [])
+        if not groups:
+            raise rules.client_error(
+                "The specified Auto Scaling group ARN is invalid. Specify a valid Auto Scaling group ARN and try again."
+            )  # (?)
+        return str(groups[0]["AutoScalingGroupARN"])
+
+    def _own(self, scope: Scope, identifier: str) -> CapacityProvider:
+        found = self.providers.get(scope, capacity.provider_name(identifier))
+        if found is None or found.status != "ACTIVE":
+            raise rules.client_error(
+                "The specified capacity provider does not exist. Specify a valid name or ARN and try again."
+            )
+        return found
+
+    def update_capacity_provider(self, request: Request, params: Params) -> dict[str, Any]:
+        """What is not given stays."""
+        provider = self._own(request.scope, params["name"])
+        given = params.get("autoScalingGroupProvider", {})
+        _check(given)
+        provider.managed_scaling = {**provider.managed_scaling, **given.get("managedScaling", {})}
+        provider.managed_draining = given.get("managedDraining", provider.managed_draining)
+        provider.update_status = "UPDATE_COMPLETE"
+        self.providers.put(request.scope, provider.name, provider)
+        return {"capacityProvider": provider.describe(tags=True)}
+
+    def delete_capacity_provider(self, request: Request, params: Params) -> dict[str, Any]:
+        """One that a cluster still has stays, and says why."""
+        identifier = params["capacityProvider"]
+        if capacity.provider_name(identifier) in capacity.FARGATE_PROVIDERS:
+            raise rules.client_error("The specified capacity provider is reserved and cannot be deleted.")  # (?)
+        provider = self._own(request.scope, identifier)
+        clusters = [
+            cluster.name
+            for cluster in self.clusters.of(request.scope)
+            if cluster.status == "ACTIVE" and provider.name in cluster.capacity_providers
+        ]
+        if clusters:
+            provider.update_status = "DELETE_FAILED"
+            provider.update_reason = (
+                f"The capacity provider cannot be deleted because it is associated with cluster: {clusters[0]}. Remove the "
+                "capacity provider from the cluster and try again."
+            )
+        else:
+            provider.status, provider.update_status, provider.update_reason = "INACTIVE", "DELETE_COMPLETE", ""
+        self.providers.put(request.scope, provider.name, provider)
+        return {"capacityProvider": provider.describe(tags=True)}
+
+    def describe_capacity_providers(self, request: Request, params: Params) -> dict[str, Any]:
+        """All of the account, or those that ``cluster`` may use; what is not there is a failure with the reason MISSING."""
+        scope = request.scope
+        known = [*capacity.FARGATE_PROVIDERS, *(one.name for one in self.providers.of(scope))]
+        if params.get("cluster"):
+            cluster = self.active_cluster(scope, params["cluster"])
+            known = [name for name in known if name in cluster.capacity_providers]
+        elif not params.get("capacityProviders"):
+            known = [*capacity.FARGATE_PROVIDERS, *(p.name for p in self.providers.of(scope) if p.status == "ACTIVE")]
+        prefix = f"arn:aws:ecs:{scope.region}:{scope.account}:capacity-provider/"
+        asked = params.get("capacityProviders") or known
+        if len(asked) > MOST_DESCRIBED:
+            raise rules.invalid(f"capacityProviders can have at most {MOST_DESCRIBED} items.")  # (?)
+        names = [identifier if identifier.startswith("arn:") else prefix + identifier for identifier in asked]
+        there = [arn for arn in names if arn in {prefix + name for name in known}]
+        shown, token = page(list(dict.fromkeys(there)), params, largest=LARGEST_PAGE)
+        tags = "TAGS" in params.get("include", [])
+        return {
+            "capacityProviders": [self._describe_provider(scope, arn, tags) for arn in shown],
+            "failures": [{"arn": arn, "reason": "MISSING"} for arn in names if arn not in there],
+            **token,
+        }
+
+    def _describe_provider(self, scope: Scope, arn: str, tags: bool) -> dict[str, Any]:
+        name = capacity.provider_name(arn)
+        own = self.providers.get(scope, name)
+        if own is not None:
+            return own.describe(tags)
+        return {"capacityProviderArn": arn, "name": name, "status": "ACTIVE", "type": name, "tags": []}
+
+
+def _check(given: Params) -> None:
+    """Raises AwsError."""
+    scaling = given.get("managedScaling", {})
+    if scaling.get("status") == "ENABLED":
+        raise not_yet("managed scaling of a capacity provider")
+    if given.get("managedTerminationProtection") == "ENABLED":
+        raise not_yet("managed termination protection of a capacity provider")
+    least = scaling.get("minimumScalingStepSize", 1)
+    most = scaling.get("maximumScalingStepSize", 10000)
+    if not 1 <= least <= most <= 10000:
+        raise rules.client_error("The minimum or maximum scaling step size value is invalid.")  # (?)
+    if not 1 <= scaling.get("targetCapacity", 100) <= 100:
+        raise rules.client_error("The target capacity value is invalid.")  # (?)
