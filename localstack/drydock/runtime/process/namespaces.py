@@ -281,7 +281,9 @@ class NamespacesTier(Tier):
     def _run_program(self, spec: dict[str, Any], argv: list[str], pty: bool, stdio: list[int], report: int) -> NoReturn:
         launch.take_stdio(stdio, pty)
         launch.set_limits({"nofile": self.usual_nofile, **spec["ulimits"]})
-        user = launch.find_user("" if self.rootless else spec["user"])
+        user = launch.find_user(spec["user"])  # one that is not there is refused, with root or without
+        if self.rootless:
+            user = launch.find_user("")
         os.makedirs(spec["cwd"], exist_ok=True)
         os.chdir(spec["cwd"])
         drop_capabilities()
