@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.emulator_process import EmulatorProcess, wait_until
-from tests.services.ecs.story import PYTHON, Story, id_of, marked_sleep, processes
+from tests.services.ecs.story import PYTHON, Story, id_of, marked_sleep, processes, seen_id
 
 
 def checked(command: list[str], **given: Any) -> dict[str, Any]:
@@ -135,7 +135,8 @@ def test_checks_end_with_the_container(story: Story, emulator: EmulatorProcess) 
 def test_it_runs_in_the_container(story: Story) -> None:
     """With its environment, its working directory and its user."""
     story.aws("logs").create_log_group(logGroupName="/yard")
-    container = checked(["CMD-SHELL", 'test "$COLOUR" = blue && test "$(pwd)" = /var/tmp && test "$(id -u)" = 65534'])
+    own = f'test "$COLOUR" = blue && test "$(pwd)" = /var/tmp && test "$(id -u)" = {seen_id(65534)}'
+    container = checked(["CMD-SHELL", own])
     container |= {
         "environment": [{"name": "COLOUR", "value": "blue"}],
         "workingDirectory": "/var/tmp",

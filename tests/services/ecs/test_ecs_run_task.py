@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.emulator_process import wait_until
-from tests.services.ecs.story import PYTHON, Story, id_of, marked_sleep, processes, shown
+from tests.services.ecs.story import PYTHON, Story, id_of, marked_sleep, processes, seen_id, shown
 
 SLEEP = {"command": ["sleep", "300"], "stopTimeout": 2}
 
@@ -181,8 +180,7 @@ def test_entry_point_working_directory_and_user(story: Story) -> None:
     container = {"entryPoint": ["sh", "-c"], "command": ["pwd; id -u"], "workingDirectory": "/tmp", "user": "65534"}
     task, lines = story.logged(container)
     assert shown(task) == [("STOPPED", 0, None)]
-    # without root there is one user in a user namespace (said in the log and in docs/architecture.md)
-    assert lines == ["/tmp", "65534" if os.geteuid() == 0 else "0"]
+    assert lines == ["/tmp", str(seen_id(65534))]
 
 
 BAD: list[tuple[str, dict[str, Any], str, str]] = [
