@@ -60,7 +60,8 @@ def all_stopped(estate: Estate, tasks: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("tier, rounds", [
     ("auto", 10), ("plain", 3),
-    pytest.param("auto", 100, marks=pytest.mark.all), pytest.param("plain", 25, marks=pytest.mark.all),
+    pytest.param("auto", 100, marks=[pytest.mark.all, pytest.mark.timeout(1800)]),
+    pytest.param("plain", 25, marks=[pytest.mark.all, pytest.mark.timeout(600)]),
 ])  # fmt: skip
 def test_kill_at_a_random_moment(tmp_path: Path, tier: str, rounds: int) -> None:
     seed = os.environ.get("DRYDOCK_TEST_SEED") or secrets.token_hex(4)
