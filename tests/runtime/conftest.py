@@ -27,7 +27,7 @@ def sh(script: str) -> tuple[str, ...]:
 
 @dataclass
 class Started:
-    pid: int
+    pid: int | None
     exit: asyncio.Future[Exit]
     lines: list[tuple[str, bytes]] = field(default_factory=list)
 

@@ -34,7 +34,9 @@ def test_output_comes_before_the_exit(tmp_path: Path, tier: str) -> None:
 def test_exit_codes_are_dockers(tmp_path: Path, tier: str, init: bool) -> None:
     async def go() -> None:
         async with running(tmp_path / "state", tier) as runtime:
-            missing = await (await start(runtime, "a", ("no-such-program",), init=init)).end()
+            never = await start(runtime, "a", ("no-such-program",), init=init)
+            assert never.pid is None
+            missing = await never.end()
             assert missing.code == 127
             assert "no-such-program" in (missing.error or "")
             assert (await (await start(runtime, "b", ("/etc/hostname",), init=init)).end()).code == 126

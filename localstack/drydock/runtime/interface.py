@@ -135,9 +135,9 @@ class Runtime(ABC):
         """Ends what still runs in it. Nothing happens if there is none."""
 
     @abstractmethod
-    async def start_container(self, spec: ContainerSpec, on_output: OnOutput, on_exit: OnExit) -> int:
-        """The pid of its first process as the host sees it (as ``ps`` shows it). Raises RuntimeFailure; a command that
-        does not exist is no failure but an exit with code 127."""
+    async def start_container(self, spec: ContainerSpec, on_output: OnOutput, on_exit: OnExit) -> int | None:
+        """The pid of its first process as the host sees it (as ``ps`` shows it). None if there is no such process because
+        the command cannot be run; ``on_exit`` then tells why, with code 125, 126 or 127. Raises RuntimeFailure."""
 
     @abstractmethod
     async def stop_container(self, name: str, timeout: float) -> None:

@@ -107,12 +107,47 @@ def test_a_program_killed_by_sigterm_ends_with_143(tier_story: Story) -> None:
     assert processes(marker) == [], f"{command} outlived its container"
 
 
-def test_a_command_that_is_not_there(tier_story: Story) -> None:
-    task = tier_story.outcome({"command": ["/no/such/program"]})
-    ((status, code, reason),) = shown(task)
-    assert (status, code) == ("STOPPED", 127)
-    assert "CannotStartContainerError" in reason
-    assert "/no/such/program" in reason
+@pytest.mark.parametrize("init", [False, True])
+@pytest.mark.parametrize("command, code, why", [
+    ("/no/such/program", 127, "stat /no/such/program: no such file or directory"),
+    ("nosuchprogram", 127, "executable file not found in $PATH"),
+    ("/etc/passwd", 126, "permission denied"),
+])  # fmt: skip
+def test_a_command_that_cannot_be_run(tier_story: Story, command: str, code: int, why: str, init: bool) -> None:
+    """The task goes to STOPPED without ever having been RUNNING."""
+    story = tier_story
+    container = {"command": [command], "linuxParameters": {"initProcessEnabled": init}}
+    arn = story.run(story.register(container, {"command": ["sleep", "600"], "essential": False, "stopTimeout": 2}))
+    seen: list[tuple[str, str]] = []
+
+    def look() -> bool:
+        task = story.describe(arn)
+        seen.append((task["lastStatus"], task["containers"][0]["lastStatus"]))
+        return bool(task["lastStatus"] == "STOPPED")
+
+    wait_until(look, "the task is STOPPED")
+    task = story.describe(arn)
+    assert "RUNNING" not in {status for pair in seen for status in pair}, seen
+    assert "startedAt" not in task, "it was RUNNING for an instant"
+    reason = (
+        "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to "
+        "create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
+        f'exec: "{command}": {why}: unknown'
+    )
+    assert shown(task)[0] == ("STOPPED", code, reason)
+    assert (task["stopCode"], task["stoppedReason"]) == ("TaskFailedToStart", reason)
+
+
+def test_a_side_command_that_is_not_there_leaves_the_task_running(tier_story: Story) -> None:
+    story = tier_story
+    command, marker = marked_sleep()
+    arn = story.run(
+        story.register({"command": ["nosuchprogram"], "essential": False}, {"command": command, "stopTimeout": 2})
+    )
+    task = story.until(arn)
+    assert [(c["lastStatus"], c.get("exitCode")) for c in task["containers"]] == [("STOPPED", 127), ("RUNNING", None)]
+    assert len(processes(marker)) == 1
+    story.stop(arn)
 
 
 @pytest.mark.parametrize("image", ["nobody/nothing:latest", "public.ecr.aws/docker/library/postgres:16"])

@@ -295,7 +295,7 @@ class ProcessRuntime(Runtime):
 
     # ------------------------------------------------------------------ containers
 
-    async def start_container(self, spec: ContainerSpec, on_output: OnOutput, on_exit: OnExit) -> int:
+    async def start_container(self, spec: ContainerSpec, on_output: OnOutput, on_exit: OnExit) -> int | None:
         if (False, spec.name) in self._running:
             raise RuntimeFailure(f"there is a container {spec.name} already")
         request, warnings = container_request(spec, self._tier, self._rootless)
@@ -318,7 +318,8 @@ class ProcessRuntime(Runtime):
         finally:
             for descriptor in ends:
                 os.close(descriptor)  # ours would keep the pipes from ending
-        return int(result["pid"])
+        pid: int | None = result["pid"]
+        return pid
 
     async def stop_container(self, name: str, timeout: float) -> None:
         if (False, name) in self._running:

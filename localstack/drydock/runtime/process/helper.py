@@ -283,13 +283,16 @@ class Helper:
             if not data:
                 break
         self.close_report(process)
-        process.shown_pid = heard(process).get("pid", process.shown_pid)
-        if isinstance(process, Container):
+        said = heard(process)
+        process.shown_pid = said.get("pid", process.shown_pid)
+        if isinstance(process, Container) and "error" not in said:
             self.tell_started(process)
 
     def tell_started(self, container: Container) -> None:
+        """Or that there is no program: then only when its child has ended, so that nobody takes that for the program."""
         if container.asked is not None:
-            self.send({"id": container.asked, "result": {"pid": container.shown_pid}})
+            pid = None if "error" in heard(container) else container.shown_pid
+            self.send({"id": container.asked, "result": {"pid": pid}})
             container.asked = None
 
     def reap(self) -> None:

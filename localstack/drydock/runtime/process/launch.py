@@ -131,8 +131,8 @@ def become(user: User) -> None:
     os.setuid(user.uid)
 
 
-def run(argv: list[str], env: dict[str, str], report: int) -> NoReturn:
-    """The last step."""
+def run(argv: list[str], env: dict[str, str], report: int, named: str = "") -> NoReturn:
+    """The last step. ``named`` is what the user calls the command, if not by its path here."""
     for ignored in signal.valid_signals():  # by CPython, or by the shell that started us; exec would keep that
         if signal.getsignal(ignored) == signal.SIG_IGN:
             signal.signal(ignored, signal.SIG_DFL)
@@ -146,8 +146,18 @@ def run(argv: list[str], env: dict[str, str], report: int) -> NoReturn:
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 code, number = NOT_EXECUTABLE, error.errno or 0
-    tell(report, error=f'exec: "{argv[0]}": {os.strerror(number)}', errno=number)
+    command = named or argv[0]
+    tell(report, error=f'exec: "{command}": {_why_not(command, number)}', errno=number)
     os._exit(code)
+
+
+def _why_not(command: str, number: int) -> str:
+    """In the words of runc, which AWS passes on."""
+    if number == errno.ENOENT:
+        found = "stat {}: no such file or directory" if "/" in command else "executable file not found in $PATH"
+        return found.format(command)
+    words = os.strerror(number)
+    return words[:1].lower() + words[1:]
 
 
 def supervise(start: Callable[[], int], lifeline: int | None, end_all: Callable[[], None]) -> NoReturn:

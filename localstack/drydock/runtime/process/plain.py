@@ -154,7 +154,8 @@ class PlainTier(Tier):
         env = self._environment(container, root)
         if pty:
             env.setdefault("TERM", "xterm")
-        launch.run([self._command(argv[0], root), *(_rewritten(word, root) for word in argv[1:])], env, report)
+        found = [self._command(argv[0], root), *(_rewritten(word, root) for word in argv[1:])]
+        launch.run(found, env, report, named=argv[0])
 
     def _command(self, word: str, root: str) -> str:
         found = _rewritten(word, root)

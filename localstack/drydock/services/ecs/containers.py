@@ -20,6 +20,10 @@ from drydock.services.ecs.startup import Seen
 log = logging.getLogger(__name__)
 NOT_STARTED = (125, 126, 127)
 """Docker's exit codes for a command that could not be started"""
+NO_PROCESS = (
+    "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create "
+    "shim task: OCI runtime create failed: runc create failed: unable to start container process: {}: unknown"
+)
 
 
 class ContainerRun:
@@ -89,17 +93,23 @@ class ContainerRun:
         )
 
     async def start(self, runtime: Runtime, spec: ContainerSpec) -> None:
-        """Raises RuntimeFailure. A command that does not exist ends the container with 127."""
+        """Raises RuntimeFailure. Where the command cannot be run, the container goes from PENDING to STOPPED, with 127, a
+        reason and no ``started_at``; ``changed`` is not called then."""
         self._runtime, self._spec = runtime, spec
         container = self.container
+        self._ended.clear()
         container.started_at = self._clock.now()  # its end may be told before the answer to its start
         try:
-            container.pid = await runtime.start_container(spec, self._on_output, self._on_exit)
+            pid = await runtime.start_container(spec, self._on_output, self._on_exit)
         except (RuntimeFailure, OSError):
             container.started_at = None
             raise
+        if pid is None:
+            await self._ended.wait()
+            container.started_at = None
+            return
         if container.status == "PENDING":  # else it has ended already
-            container.status = "RUNNING"
+            container.status, container.pid = "RUNNING", pid
         if "healthCheck" in self.document and container.status == "RUNNING":
             self._health = asyncio.get_running_loop().create_task(self._check_health(), name="health checks")
         self._changed()
@@ -149,16 +159,20 @@ class ContainerRun:
         container = self.container
         ran_for = self._clock.now() - (container.started_at or self._clock.now())
         container.pid = None
-        if not self.stopping and startup.should_restart(self.document.get("restartPolicy"), exit.code, ran_for):
+        has_run = exit.error is None or exit.code not in NOT_STARTED
+        policy = self.document.get("restartPolicy")
+        if has_run and not self.stopping and startup.should_restart(policy, exit.code, ran_for):
             await self._restart()
             return
         container.status = "STOPPED"
         container.exit_code = exit.code
         if exit.out_of_memory:
             container.reason = "OutOfMemoryError: Container killed due to memory usage"
-        elif exit.error and exit.code in NOT_STARTED:
-            container.reason = f"CannotStartContainerError: {exit.error}"
-        self._changed()
+        elif not has_run:
+            container.reason = NO_PROCESS.format(exit.error)
+        self._ended.set()
+        if has_run:
+            self._changed()  # else whoever starts it sees to that
 
     async def _restart(self) -> None:
         assert self._runtime is not None and self._spec is not None
@@ -170,6 +184,7 @@ class ContainerRun:
         except RuntimeFailure as error:
             self.container.status, self.container.exit_code = "STOPPED", 125
             self.container.reason = f"CannotStartContainerError: {error}"
+        if self.container.status == "STOPPED":
             self._changed()
 
     # -- health

@@ -334,6 +334,10 @@ class TaskDriver:
             raise TaskFailed(str(error), run.container) from error
         except (RuntimeFailure, OSError) as error:
             raise TaskFailed(f"CannotStartContainerError: {error}", run.container) from error
+        if run.container.started_at is None:  # its command cannot be run
+            if run.essential:
+                raise TaskFailed(run.container.reason or "CannotStartContainerError", run.container)
+            self._save()
 
     def _mounts(self, document: dict[str, Any]) -> tuple[Mount, ...]:
         """The task's volumes, where the container wants them; made empty when the first one does."""
