@@ -17,6 +17,10 @@ class RuntimeFailure(Exception):
     """The runtime could not do it; the message is for the log and for a task's ``stoppedReason``."""
 
 
+class NoCapacity(RuntimeFailure):
+    """The machine lacks what it takes: memory, processes, descriptors, namespaces, room on its disk."""
+
+
 @dataclass(frozen=True)
 class RuntimeInfo:
     """What is in force and why; shown by ``./lab status``, the health endpoint and ``doctor``."""

@@ -118,9 +118,13 @@ class Cgroups:
         """For a sandbox whose containers share a limit; theirs are made below it."""
         made = self._make({controller: f"{parent}/{name}" for controller, parent in self._parents.items()}, memory, cpu)
         version_2 = [path for path in made if path.startswith(self._parents.get("2", "\0") + "/")]
-        for path in version_2:
-            given = _read(f"{os.path.dirname(path)}/cgroup.subtree_control").split()
-            write_file(f"{path}/cgroup.subtree_control", " ".join("+" + controller for controller in given))
+        try:
+            for path in version_2:
+                given = _read(f"{os.path.dirname(path)}/cgroup.subtree_control").split()
+                write_file(f"{path}/cgroup.subtree_control", " ".join("+" + controller for controller in given))
+        except OSError:
+            self.remove(made)
+            raise
         return made
 
     def create(self, name: str, memory: int, cpu: float, below: list[str]) -> list[str]:
@@ -135,17 +139,22 @@ class Cgroups:
         return self._make(places, memory, cpu, [path for path in places.values() if os.path.dirname(path) in below])
 
     def _make(self, places: dict[str, str], memory: int, cpu: float, always: list[str] | None = None) -> list[str]:
+        """All or none of them."""
         made: list[str] = []
-        for controller, wanted in (("memory", memory), ("cpu", cpu)):
-            path = places.get(controller)
-            if path is None or not (wanted or path in (always or [])):
-                continue
-            if path not in made:
-                os.mkdir(path)
-                made.append(path)
-            if wanted:
-                for file, value in self._settings(controller, path, memory, cpu):
-                    write_file(f"{path}/{file}", value)
+        try:
+            for controller, wanted in (("memory", memory), ("cpu", cpu)):
+                path = places.get(controller)
+                if path is None or not (wanted or path in (always or [])):
+                    continue
+                if path not in made:
+                    os.mkdir(path)
+                    made.append(path)
+                if wanted:
+                    for file, value in self._settings(controller, path, memory, cpu):
+                        write_file(f"{path}/{file}", value)
+        except OSError:
+            self.remove(made)
+            raise
         return made
 
     def _settings(self, controller: str, path: str, memory: int, cpu: float) -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from drydock.runtime.interface import RuntimeFailure
-from drydock.runtime.process.messages import MOST_DESCRIPTORS, RECEIVE_SIZE, Inbox, pack
+from drydock.runtime.interface import NoCapacity, RuntimeFailure
+from drydock.runtime.process.messages import EXHAUSTED, MOST_DESCRIPTORS, RECEIVE_SIZE, Inbox, pack
 
 
 class Channel:
@@ -33,7 +33,8 @@ class Channel:
     async def call(
         self, operation: str, descriptors: Sequence[int] = (), **arguments: Any
     ) -> tuple[dict[str, Any], list[int]]:
-        """(result, descriptors that came with it). Raises RuntimeFailure if the helper could not, or is gone."""
+        """(result, descriptors that came with it). Raises RuntimeFailure if the helper could not, or is gone;
+        NoCapacity if the machine has no more of what it takes."""
         if not self.open:
             raise RuntimeFailure("the runtime's helper process has ended")
         self._counter += 1
@@ -91,7 +92,8 @@ class Channel:
             for descriptor in descriptors:
                 os.close(descriptor)
         elif "error" in message:
-            answer.set_exception(RuntimeFailure(message["error"]))
+            failure = NoCapacity if message["errno"] in EXHAUSTED else RuntimeFailure
+            answer.set_exception(failure(message["error"]))
         else:
             answer.set_result((message["result"], descriptors))
 

@@ -6,6 +6,7 @@ it is free only when both are gone; a later start removes those that are free, a
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -29,7 +30,17 @@ def remove_tree(path: str) -> None:
 
 def remove_cgroup(path: str) -> None:
     """With all below it. A cgroup is busy for a moment after its last process ended. Raises OSError if it stays so."""
-    for folder, _, _ in os.walk(path, topdown=False):
+    try:
+        os.rmdir(path)  # commonly all there is to do; to look below it takes a descriptor, which there may not be
+        return
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return
+
+    def give_up(error: OSError) -> None:
+        raise error
+
+    for folder, _, _ in os.walk(path, topdown=False, onerror=give_up):
         for attempt in range(200):
             try:
                 os.rmdir(folder)

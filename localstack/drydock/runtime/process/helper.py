@@ -8,6 +8,7 @@ is forked from it, so it has to be small.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -17,7 +18,7 @@ import time
 from drydock.runtime.process import launch
 from drydock.runtime.process.folders import remove_tree
 from drydock.runtime.process.measure import measure
-from drydock.runtime.process.messages import MOST_DESCRIPTORS, RECEIVE_SIZE, Inbox, pack
+from drydock.runtime.process.messages import EXHAUSTED, MOST_DESCRIPTORS, RECEIVE_SIZE, Inbox, pack
 from drydock.runtime.process.processes import holds_listener
 from drydock.runtime.process.tier import Container, Exec, Sandbox
 
@@ -105,6 +106,8 @@ class Helper:
     def answer(self, message: dict[str, Any], descriptors: list[int]) -> None:
         passed: list[int] = []
         try:
+            if len(descriptors) < message["fds"]:  # the kernel drops those for which there is no room
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             operation = getattr(self, "do_" + message["op"])
             answered = operation(message["id"], descriptors, **message["args"])
             if answered is not None:
@@ -146,8 +149,10 @@ class Helper:
         for container in self.containers.values():
             if container.sandbox is sandbox:
                 self.tier.kill(container)
-        self.tier.close_sandbox(sandbox)
-        self.release(sandbox)
+        try:
+            self.tier.close_sandbox(sandbox)
+        finally:
+            self.release(sandbox)
         return {}, []
 
     def release(self, sandbox: Sandbox) -> None:
@@ -200,6 +205,7 @@ class Helper:
             self.tier.spawn(container, stdio, theirs)
         except OSError:
             self.close_report(container)
+            self.remove([folder])
             raise
         finally:
             os.close(theirs)
@@ -291,8 +297,11 @@ class Helper:
     def tell_started(self, container: Container) -> None:
         """Or that there is no program: then only when its child has ended, so that nobody takes that for the program."""
         if container.asked is not None:
-            pid = None if "error" in heard(container) else container.shown_pid
-            self.send({"id": container.asked, "result": {"pid": pid}})
+            said = heard(container)
+            if said.get("errno") in EXHAUSTED:
+                self.send({"id": container.asked, "error": said["error"], "errno": said["errno"]})
+            else:
+                self.send({"id": container.asked, "result": {"pid": None if "error" in said else container.shown_pid}})
             container.asked = None
 
     def reap(self) -> None:

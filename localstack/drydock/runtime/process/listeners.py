@@ -9,7 +9,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from drydock.runtime.interface import Serve
+from drydock.runtime.interface import RuntimeFailure, Serve
 
 Call = Callable[..., Awaitable[tuple[Any, list[int]]]]
 
@@ -28,11 +28,18 @@ class Networks:
         """A sandbox is about to be made on it. Raises RuntimeFailure."""
         async with self._turn:
             if name not in self._sandboxes:
-                await self._call("open_network", name=name)
-                self._sandboxes[name] = 0
-                for address, port, serve in self._served:
-                    await self._serve(name, address, port, serve)
-            self._sandboxes[name] += 1
+                await self._open(name)
+            self._sandboxes[name] = self._sandboxes.get(name, 0) + 1
+
+    async def _open(self, name: str) -> None:
+        """With everything that listens on it, or not at all."""
+        await self._call("open_network", name=name)
+        try:
+            for address, port, serve in self._served:
+                await self._serve(name, address, port, serve)
+        except RuntimeFailure:
+            await self._close(name)
+            raise
 
     async def leave(self, name: str) -> None:
         """A sandbox on it has gone."""
@@ -42,9 +49,12 @@ class Networks:
             self._sandboxes[name] -= 1
             if self._sandboxes[name] == 0:
                 del self._sandboxes[name]
-                for end in self._endings.pop(name, []):
-                    end()
-                await self._call("close_network", name=name)
+                await self._close(name)
+
+    async def _close(self, name: str) -> None:
+        for end in self._endings.pop(name, []):
+            end()
+        await self._call("close_network", name=name)
 
     async def listen(self, address: str, port: int, serve: Serve) -> None:
         """On those there are, and on those to come. Raises RuntimeFailure."""

@@ -6,6 +6,7 @@ half of the helper's start-up time and a sixth of its memory. Only exact str, in
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import struct
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 RECEIVE_SIZE = 1 << 16
 MOST_DESCRIPTORS = 253
 """That the kernel passes in one go"""
+EXHAUSTED = frozenset({errno.EAGAIN, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
+"""What the kernel says when the machine has no more of something (ENOSPC: of namespaces too)"""
 
 
 def pack(message: dict[str, Any]) -> bytes:

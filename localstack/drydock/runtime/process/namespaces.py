@@ -192,10 +192,10 @@ class NamespacesTier(Tier):
             raise
 
     def close_sandbox(self, sandbox: Sandbox) -> None:
-        self.networks.unlink(sandbox)
         if sandbox.net >= 0:
-            os.close(sandbox.net)
+            os.close(sandbox.net)  # first: to remove the link takes a descriptor
             sandbox.net = -1
+        self.networks.unlink(sandbox)
 
     def release_sandbox(self, sandbox: Sandbox) -> None:
         self.cgroups.remove(sandbox.cgroups)
@@ -227,11 +227,20 @@ class NamespacesTier(Tier):
                     self._be_container(container, stdio, report)
             finally:
                 setns(self.home_pid, NEWPID)
+            container.handle = os.pidfd_open(container.pid)
+            container.shown_pid = self._shown_pid(container.handle)
         except OSError:
-            self.cgroups.remove(container.cgroups)
+            self._undo_spawn(container)
             raise
-        container.handle = os.pidfd_open(container.pid)
-        container.shown_pid = self._shown_pid(container.handle)
+
+    def _undo_spawn(self, container: Container) -> None:
+        """Nobody would know of a child that is left."""
+        if container.pid > 0:
+            os.kill(container.pid, signal.SIGKILL)
+            os.waitpid(container.pid, 0)
+        if container.handle >= 0:
+            os.close(container.handle)
+        self.cgroups.remove(container.cgroups)
 
     def _shown_pid(self, pidfd: int) -> int:
         """What the host calls the process: a /proc shows pids as those see them whom it was mounted for."""

@@ -90,7 +90,12 @@ class PlainTier(Tier):
 
     def _fork(self, process: Container | Exec, keep: Callable[[int], NoReturn], stdio: list[int], report: int) -> None:
         lifeline, process.handle = os.pipe()
-        process.pid = os.fork()
+        try:
+            process.pid = os.fork()
+        except OSError:
+            os.close(lifeline)
+            self.kill(process)
+            raise
         if process.pid == 0:
             try:
                 launch.forget_parent({*stdio, report, lifeline})

@@ -21,7 +21,7 @@ from drydock.images.reference import InvalidReference
 from drydock.images.reference import parse as parse_reference
 from drydock.images.standins import ImageNotFound
 from drydock.network.rules import PUBLIC_SERVICE, End, may_connect, reaches_service, registry_service
-from drydock.runtime.interface import Mount, RuntimeFailure
+from drydock.runtime.interface import Mount, NoCapacity, RuntimeFailure
 from drydock.services.ecs import awslogs, lifecycle, overrides, rules, secrets, startup
 from drydock.services.ecs.awslogs import LogStream
 from drydock.services.ecs.containers import ContainerRun
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 STOP_TIMEOUT, LONGEST_STOP_TIMEOUT = 30.0, 120.0
+NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 
 
 class TaskFailed(Exception):
@@ -232,6 +233,8 @@ class TaskDriver:
         await self._open_logs()
         try:
             await self.network.make()
+        except NoCapacity as error:
+            raise self._no_capacity(error) from error
         except NetworkFailed as error:
             raise TaskFailed(str(error)) from error
 
@@ -304,6 +307,13 @@ class TaskDriver:
                 raise TaskFailed(awslogs.failure_reason(error)) from error
             run.stream, container.log_stream = stream, name
 
+    def _no_capacity(self, error: NoCapacity) -> TaskFailed:
+        """In AWS's words; of what this machine has too little is told by the containers."""
+        log.error("%s: this machine is at its limit: %s", self.task.arn, error)
+        for run in self._runs:
+            run.container.reason = run.container.reason or f"This machine is at its limit: {error}"
+        return TaskFailed(NO_CAPACITY)
+
     async def _start(self) -> None:
         """Start the containers in the order of their dependencies, until each has started or the task is to stop."""
         runs = {run.container.name: run for run in self._runs}
@@ -332,6 +342,8 @@ class TaskDriver:
             await run.start(self._house.runtime, spec)
         except PortTaken as error:
             raise TaskFailed(str(error), run.container) from error
+        except NoCapacity as error:
+            raise self._no_capacity(error) from error
         except (RuntimeFailure, OSError) as error:
             raise TaskFailed(f"CannotStartContainerError: {error}", run.container) from error
         if run.container.started_at is None:  # its command cannot be run

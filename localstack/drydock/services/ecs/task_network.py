@@ -19,7 +19,7 @@ from drydock import durations
 from drydock.dataplane.plane import PlaneFailure
 from drydock.errors import AwsError
 from drydock.network.rules import End
-from drydock.runtime.interface import RuntimeFailure, SandboxSpec
+from drydock.runtime.interface import NoCapacity, RuntimeFailure, SandboxSpec
 from drydock.services.ecs.machines import Machine
 from drydock.services.ecs.model import Binding, Container, Interface, Task
 from drydock.store import Scope
@@ -119,7 +119,7 @@ class TaskNetwork:
                 raise NetworkFailed(f"Unexpected EC2 error while creating the network interface: {error}") from error
 
     async def make(self) -> None:
-        """The sandbox. Raises NetworkFailed."""
+        """The sandbox. Raises NetworkFailed, or NoCapacity."""
         task = self._task
         if task.network_mode == "host":
             self._house.inside[task.id] = (self.name, self.addresses)
@@ -136,6 +136,8 @@ class TaskNetwork:
         )
         try:
             await self._house.runtime.create_sandbox(spec)
+        except NoCapacity:
+            raise
         except RuntimeFailure as error:
             raise NetworkFailed(
                 f"ResourceInitializationError: the task's network could not be made: {error}"

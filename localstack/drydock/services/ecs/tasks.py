@@ -30,7 +30,8 @@ class TaskOperations(InstanceOperations, TaskDefinitionOperations):
 
     async def run_task(self, request: Request, params: Params) -> dict[str, Any]:
         """On Fargate or on container instances, by launch type or by capacity provider. On Fargate ``failures`` stays
-        empty: Drydock never lacks capacity. ``referenceId`` is ECS's own affair and shown nowhere."""
+        empty: that this machine lacks capacity shows when a task is started, which is then STOPPED with the reason that
+        AWS gives. ``referenceId`` is ECS's own affair and shown nowhere."""
         scope = request.scope
         cluster = self.active_cluster(scope, params.get("cluster"))
         definition = self.runnable_definition(scope, params["taskDefinition"])
