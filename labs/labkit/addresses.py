@@ -16,7 +16,7 @@ LOOK_EVERY = 0.05
 
 
 def url(dns_or_target: str, port: int = 80, path: str = "/") -> str:
-    """For a load balancer's DNSName, an address, or a task's ARN: works in a browser, curl, requests and ab on this machine.
+    """For a load balancer's DNSName, a public address, or a task's ARN: works in a browser, curl, requests and ab on this machine.
 
     On AWS ``http://<DNSName>`` or the task's public address; on the emulator wherever it listens for that name or task.
     Raises LabError if nothing does.
@@ -26,7 +26,15 @@ def url(dns_or_target: str, port: int = 80, path: str = "/") -> str:
     if ":task/" in dns_or_target:
         return _of_task(target, dns_or_target, port) + path
     if target.is_drydock:
-        for entry in target.ask("/_drydock/endpoints")["load_balancers"]:
+        endpoints = target.ask("/_drydock/endpoints")
+        if ports := endpoints["addresses"].get(dns_or_target):
+            if str(port) not in ports:
+                raise LabError(
+                    f"Nothing leads to port {port} of {dns_or_target}.",
+                    "Is it a containerPort in the definition's portMappings?",
+                )
+            return str(ports[str(port)]) + path
+        for entry in endpoints["load_balancers"]:
             if (entry["dns"], entry["port"]) == (dns_or_target, port):
                 return str(entry["url"]).rstrip("/") + path
         if dns_or_target.endswith(".localhost"):

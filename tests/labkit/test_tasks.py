@@ -62,6 +62,12 @@ def _fetch(url: str) -> bytes:
 
 def test_a_tasks_url_works_until_it_stops(task: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"Directory listing" in _fetch(lab.url(task["taskArn"], port=8080))
+    details = {pair["name"]: pair["value"] for pair in task["attachments"][0]["details"]}
+    interfaces = lab.client("ec2").describe_network_interfaces(NetworkInterfaceIds=[details["networkInterfaceId"]])
+    address = interfaces["NetworkInterfaces"][0]["Association"]["PublicIp"]
+    assert b"Directory listing" in _fetch(lab.url(address, port=8080))
+    with pytest.raises(lab.LabError, match=f"Nothing leads to port 9090 of {address}"):
+        lab.url(address, port=9090)
     monkeypatch.setattr("labkit.addresses.PORT_OPENS_WITHIN", 0.0)
     with pytest.raises(lab.LabError, match="Nothing leads to port 9090"):
         lab.url(task["taskArn"], port=9090)

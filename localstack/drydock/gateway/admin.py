@@ -110,16 +110,23 @@ class AdminPages:
         )
 
     async def endpoints(self, request: Request) -> JSONResponse:
-        """URLs that reach what runs here: ports of tasks, by the task's id. Load balancers come with a later chapter."""
+        """URLs that reach what runs here: ports of tasks, by the task's id and by its public address. Load balancers come
+        with a later chapter."""
         tasks: dict[str, dict[str, str]] = {}
         blocked: dict[str, dict[str, str]] = {}
+        addresses: dict[str, dict[str, str]] = {}
         for sandbox, port, host, outside in self._house.dataplane.endpoints():
-            tasks.setdefault(sandbox, {})[str(port)] = f"http://{host}:{outside}"
+            url = f"http://{host}:{outside}"
+            tasks.setdefault(sandbox, {})[str(port)] = url
+            if (reach := self._house.ecs.reach(sandbox, port)) and reach.public_address:
+                addresses.setdefault(reach.public_address, {})[str(reach.port)] = url
             verdict = await self._house.admission(sandbox, port)
             if not verdict.allowed:
                 blocked.setdefault(sandbox, {})[str(port)] = verdict.reason
         emulator = f"http://{self._house.config.host}:{self._house.port}"
-        return JSONResponse({"emulator": emulator, "tasks": tasks, "blocked": blocked, "load_balancers": []})
+        return JSONResponse(
+            {"emulator": emulator, "tasks": tasks, "addresses": addresses, "blocked": blocked, "load_balancers": []}
+        )
 
     async def validate(self, request: Request) -> JSONResponse:
         """Invariants that do not hold just now."""

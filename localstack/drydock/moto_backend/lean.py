@@ -20,7 +20,7 @@ import botocore
 from botocore import loaders
 
 from drydock.botocore_models import PlainModels
-from drydock.moto_backend import addresses
+from drydock.moto_backend import addresses, public_addresses
 from drydock.moto_backend.trusted_iam import TrustedIams
 
 OFFERINGS = "ec2/resources/instance_type_offerings"
@@ -187,6 +187,7 @@ def import_ec2() -> None:
         instance_types.INSTANCE_TYPE_OFFERINGS[location_type] = LazyOfferings(location_type, sorted(regions))
     instance_types.InstanceTypeBackend.instance_types = LazyInstanceTypes()
     addresses.adapt()
+    public_addresses.adapt()
     importlib.import_module("moto.ec2.utils").iam_backends = TrustedIams()  # type: ignore[attr-defined]
 
 
@@ -194,6 +195,8 @@ def import_service(module: str) -> Any:
     """moto's ``urls`` of a service, by the name of its package. Raises ModuleNotFoundError."""
     import_ec2()
     urls = importlib.import_module(f"moto.{module}.urls")
+    if module == "ec2":
+        public_addresses.adapt_responses()
     if module == "awslambda":
         models: Any = importlib.import_module("moto.awslambda.models")
         models.iam_backends = TrustedIams()

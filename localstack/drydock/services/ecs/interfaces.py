@@ -66,7 +66,16 @@ class Interfaces:
         interface.groups = tuple(group["GroupId"] for group in made.get("Groups", []))
         interface.mac = made.get("MacAddress", "")
         interface.dns_name = made.get("PrivateDnsName", "")
+        if task.network.get("assignPublicIp") == "ENABLED":
+            interface.public_address = await self._associate(scope, interface.eni_id)
         interface.status = "ATTACHED"
+
+    async def _associate(self, scope: Scope, eni_id: str) -> str:
+        """A public address, which goes with the interface. It is given whether or not the subnet has a way out."""
+        params = {"NetworkInterfaceId": eni_id, "AssociatePublicIpAddress": True}
+        await self._ec2(scope, "ModifyNetworkInterfaceAttribute", params)
+        found = await self._ec2(scope, "DescribeNetworkInterfaces", {"NetworkInterfaceIds": [eni_id]})
+        return str(found["NetworkInterfaces"][0]["Association"]["PublicIp"])
 
     async def delete(self, scope: Scope, interface: Interface) -> None:
         """Deleting what is already gone is no error. Raises AwsError."""

@@ -166,6 +166,8 @@ class Interface:
     eni_id: str = ""
     mac: str = ""
     address: str = ""
+    public_address: str = ""
+    """Shown by EC2 only, as on AWS"""
     dns_name: str = ""
     vpc_id: str = ""
     groups: tuple[str, ...] = ()

@@ -54,6 +54,7 @@ class Reach:
     subnet_id: str
     public: bool
     """Whether the target has a public address"""
+    public_address: str = ""
 
 
 class TaskNetwork:
@@ -206,14 +207,16 @@ class TaskNetwork:
         if interface is not None:
             target = End(interface.address, interface.groups, interface.vpc_id)
             public = self._task.network.get("assignPublicIp") == "ENABLED"
-            return Reach(self._scope, self.sandbox, port, target, port, interface.subnet_id, public)
+            place = (interface.subnet_id, public, interface.public_address)
+            return Reach(self._scope, self.sandbox, port, target, port, *place)
         if self.machine is None:
             return None
         bindings = [each for container in self._task.containers for each in container.bindings]
         outside = next((each.host_port for each in bindings if each.container_port == port), port)
         public = bool(self.machine.public_address)
         target = _end_of(self.machine)
-        return Reach(self._scope, self.sandbox, port, target, outside, self.machine.subnet_id, public)
+        place = (self.machine.subnet_id, public, self.machine.public_address)
+        return Reach(self._scope, self.sandbox, port, target, outside, *place)
 
     async def remove(self) -> None:
         """The sandbox and the ports. Raises RuntimeFailure."""
