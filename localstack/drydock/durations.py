@@ -28,6 +28,23 @@ SERVICE_KEPT = 3600.0
 STOPPED_TASK_KEPT = 3600.0
 """A stopped task can be described for an hour ("Viewing Amazon ECS stopped task errors")"""
 
+EC2_PENDING = 15.0
+"""From RunInstances or StartInstances until the instance runs"""
+EC2_STATUS_CHECKS = 120.0
+"""Until the status checks of a running instance pass, which they begin with every start"""
+EC2_CONSOLE = 60.0
+"""From the boot until GetConsoleOutput shows anything, unless the latest output is asked for"""
+EC2_STOPPING = 20.0
+"""Shutting down, until the instance is stopped"""
+EC2_SHUTTING_DOWN = 20.0
+"""Shutting down, until the instance is terminated"""
+EC2_TERMINATED_KEPT = 3600.0
+"""A terminated instance can be described for about an hour ("Terminate Amazon EC2 instances")"""
+GROUP_HEALTH_CHECK = 30.0
+"""Until an Auto Scaling group notices that a member does not run any more (?)"""
+ECS_AGENT_START = 5.0
+"""From the end of the user data until the ECS agent registers"""
+
 
 def scaled(seconds: float, instant: bool) -> float:
     """``seconds``, or nothing if states are to take no time (benchmarks)."""

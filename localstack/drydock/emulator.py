@@ -12,7 +12,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from drydock.gateway.authorize import Authorizer
 from drydock.gateway.detect import exists
 from drydock.gateway.hosts import AllowedHosts
 from drydock.gateway.identity import Identity
+from drydock.gateway.machine_pages import MachinePages
 from drydock.gateway.models import FROM_MOTO
 from drydock.gateway.protocol.validation import validate
 from drydock.gateway.server import Server, bind
@@ -42,9 +43,12 @@ from drydock.network.facts import Facts
 from drydock.network.rules import End, Verdict, may_connect, way_out
 from drydock.request import Principal, Request
 from drydock.runtime.interface import Runtime, RuntimeInfo
+from drydock.services.autoscaling.api import AutoScaling
+from drydock.services.ec2.api import Ec2
+from drydock.services.ec2.imds import ADDRESS as IMDS_ADDRESS
+from drydock.services.ec2.rules import touches_machines
 from drydock.services.ecs.api import Ecs
 from drydock.services.ecs.identities import ADDRESS as METADATA_ADDRESS
-from drydock.services.ecs.machines import NoMachines
 from drydock.services.ecs.task_network import Reach
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
@@ -110,20 +114,27 @@ class Emulator:
         self.images = StandIns(content, LayerStore(config.state / "images", content))
         self.iam = Iam(self.platform)
         self.dataplane = DataPlane(self._connect_inside)
+        self.authorizer = Authorizer(self.iam)
+        self.ec2 = Ec2(
+            self.platform, self.runtime, self.images, self.iam, self.network, self._pass_on, self._ask_moto,
+            self.authorizer.check, instant=config.instant,
+        )  # fmt: skip
         self.ecs = Ecs(
-            self.platform,
-            self.runtime,
-            self.images,
-            self.iam,
-            self.dataplane,
-            self.network,
-            NoMachines(),
+            self.platform, self.runtime, self.images, self.iam, self.dataplane, self.network, self.ec2.machines,
             instant=config.instant,
-        )
-        services: list[Service] = [self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs]
+        )  # fmt: skip
+        self.ec2.machines.ecs.connected = self.ecs.agent_connected
+        self.ec2.machines.ecs.gone = self.ecs.machine_gone
+        self.autoscaling = AutoScaling(
+            self.platform, self.ec2.machines.tagged, lambda: self.ec2.why_none, self._pass_on, self._ask_moto,
+            instant=config.instant,
+        )  # fmt: skip
+        self.ec2.machines.on_state = self.autoscaling.controller.changed
+        services: list[Service] = [
+            self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.autoscaling, self.ec2
+        ]  # fmt: skip
         self.services: dict[str, Service] = {service.name: service for service in services}
         self.identity = Identity(config.account, self.iam.find_credential)
-        self.authorizer = Authorizer(self.iam)
         self.gateway = Gateway(self, AllowedHosts([config.host, *config.allow_hosts]))
         self._server = Server(self.gateway)
         self._task_pages = Server(TaskPages(self.ecs.identities, ""))
@@ -168,13 +179,8 @@ class Emulator:
         """One service (or the emulator itself) using another's API, authorised like a client. Raises AwsError."""
         request = Request(service, operation, region, principal)
         self.authorizer.check(request, params)
-        if service in FROM_MOTO:
-            await self._before_moto(request)
-            now = self.clocks.of(principal.account).now()
-            try:
-                return await self.moto.call(service, operation, params, principal.account, region, now)
-            finally:
-                self._after_moto(request)
+        if service in FROM_MOTO and not self.has_own(service, operation):
+            return await self._pass_on(request, operation, params)
         if service not in self.services or not exists(service, operation):
             raise NotImplementedByDrydock(service, operation)
         validate(service, operation, params)
@@ -184,12 +190,32 @@ class Emulator:
         self.store.commit()
         return result or {}
 
+    def has_own(self, service: str, operation: str) -> bool:
+        """Whether an operation of a supporting service is ours, and not moto's."""
+        found = self.services.get(service)
+        return found is not None and found.has(operation)
+
+    async def _pass_on(self, request: Request, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """An operation of moto's in the service of a request and for whom it is from. Raises AwsError."""
+        passed = replace(request, operation=operation)
+        await self._before_moto(passed)
+        now = self.clocks.of(request.account).now()
+        try:
+            return await self.moto.call(passed.service, operation, params, request.account, request.region, now)
+        finally:
+            self._after_moto(passed)
+
+    async def _ask_moto(self, scope: Scope, service: str, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """One of moto's operations that no client can send. Raises AwsError."""
+        now = self.clocks.of(scope.account).now()
+        return await self.moto.ask(service, operation, asked, scope.account, scope.region, now)
+
     async def _connect_inside(self, sandbox: str, port: int, inside: bool) -> socket.socket:
-        """For the data plane: the one place where a connection into a task is let in or not. What comes from ``inside`` of
-        a VPC is not filtered."""
-        reach = self.ecs.reach(sandbox, port)
+        """For the data plane: the one place where a connection into a task or an instance is let in or not. What comes
+        from ``inside`` of a VPC is not filtered."""
+        reach = self.reach(sandbox, port)
         if reach is None:
-            raise NotAdmitted("There is no such task.")
+            raise NotAdmitted("There is no such task or instance.")
         verdict = Verdict(True) if inside else await self._admits(reach)
         if not verdict.allowed:
             log.info("no connection to port %d of task %s: %s", port, sandbox, verdict.reason)
@@ -197,9 +223,17 @@ class Emulator:
         return await self.runtime.connect(reach.sandbox, reach.port_inside)
 
     async def admission(self, sandbox: str, port: int) -> Verdict:
-        """May somebody on the internet (which is what this machine is to a VPC) connect to a task?"""
-        reach = self.ecs.reach(sandbox, port)
-        return Verdict(False, "There is no such task.") if reach is None else await self._admits(reach)
+        """May somebody on the internet (which is what this machine is to a VPC) connect to a task or an instance?"""
+        reach = self.reach(sandbox, port)
+        return Verdict(False, "There is no such task or instance.") if reach is None else await self._admits(reach)
+
+    def reach(self, sandbox: str, port: int) -> Reach | None:
+        """How a port of a task or an instance is reached."""
+        found = self.ec2.machines.end_of(sandbox)
+        if found is None:
+            return self.ecs.reach(sandbox, port)
+        scope, subnet_id, target, address = found
+        return Reach(scope, sandbox, port, target, port, subnet_id, bool(address), address)
 
     async def _admits(self, reach: Reach) -> Verdict:
         subnet = await self.network.subnet(reach.scope, reach.subnet_id)
@@ -211,10 +245,16 @@ class Emulator:
     async def _before_moto(self, request: Request) -> None:
         if request.service in USERS_OF_NETWORKS:
             await self.default_vpcs.ensure(request.scope)
+        if request.service in ("ec2", "autoscaling"):
+            await self.ec2.machines.ready()
 
     def _after_moto(self, request: Request) -> None:
         if request.service in USERS_OF_NETWORKS and is_mutating(request.service, request.operation):
             self.network.changed(request.account)
+        if touches_machines(request.service, request.operation):
+            self.ec2.machines.changed(request.scope)
+            if request.service == "autoscaling":
+                self.autoscaling.controller.changed(request.scope, request.operation)
 
     async def _ec2(self, scope: Scope, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """EC2's API for what decides about the network."""
@@ -294,8 +334,13 @@ class Emulator:
         async def serve_metadata(network: str, listener: socket.socket) -> Callable[[], None]:
             return (await Server(TaskPages(identities, network)).listen(listener)).close
 
+        async def serve_imds(network: str, listener: socket.socket) -> Callable[[], None]:
+            return (await Server(MachinePages(self.ec2.imds, network)).listen(listener)).close
+
         if await self.runtime.listen(INSIDE_ADDRESS, self.port, serve_api):
             await self.runtime.listen(METADATA_ADDRESS, 80, serve_metadata)
+            await self.runtime.listen(IMDS_ADDRESS, 80, serve_imds)
+            self.ec2.machines.endpoint = f"http://{INSIDE_ADDRESS}:{self.port}"
             identities.endpoint, identities.pages = f"http://{INSIDE_ADDRESS}:{self.port}", f"http://{METADATA_ADDRESS}"
         elif not identities.pages:
             listener = bind("127.0.0.1", 0)
@@ -306,6 +351,7 @@ class Emulator:
     def _runtime_lost(self, reason: str) -> None:
         log.error("the runtime is gone: %s", reason)
         self.ecs.controller.runtime_lost()
+        self.ec2.machines.runtime_lost()
         self.platform.spawn(self._restart_runtime(), "restart of the runtime")
 
     async def _restart_runtime(self) -> None:
@@ -315,6 +361,7 @@ class Emulator:
         await self.runtime.start(self._runtime_lost)
         await self._listen_inside()
         self.ecs.controller.runtime = self.runtime
+        self.ec2.machines.runtime_found(self.runtime)
 
 
 def take_folder(state: Path) -> int:

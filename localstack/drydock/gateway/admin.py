@@ -118,7 +118,7 @@ class AdminPages:
         for sandbox, port, host, outside in self._house.dataplane.endpoints():
             url = f"http://{host}:{outside}"
             tasks.setdefault(sandbox, {})[str(port)] = url
-            if (reach := self._house.ecs.reach(sandbox, port)) and reach.public_address:
+            if (reach := self._house.reach(sandbox, port)) and reach.public_address:
                 addresses.setdefault(reach.public_address, {})[str(reach.port)] = url
             verdict = await self._house.admission(sandbox, port)
             if not verdict.allowed:

@@ -146,7 +146,7 @@ class Gateway:
         request = Request(service, operation, detected.region, principal, request_id, wire.source_ip, wire.headers)
         params = codec.parse(service, operation, detected.protocol, wire, detected.uri)
         self._house.authorizer.check(request, params)
-        if service in models.FROM_MOTO:
+        if service in models.FROM_MOTO and not self._house.has_own(service, operation):
             require(service, operation, params)
             return with_id(await self._house.moto_answer(request, wire), request_id)
         validate(service, operation, params)

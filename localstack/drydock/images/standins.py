@@ -24,6 +24,7 @@ from typing import Any
 
 from drydock.images.content import ContentStore, digest_of
 from drydock.images.layers import LayerStore
+from drydock.images.machine import layer as machine
 from drydock.images.reference import InvalidReference, Reference, parse
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ FORMAT = 1
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BASES = ("docker.io/library/", "public.ecr.aws/docker/library/")
 _PYTHON_TAG = re.compile(r"3(\.\d+){0,2}(-slim)?(-[a-z]+)?|latest|slim")
+MACHINE = "amazonlinux"
+"""The kind that stands in for the AMIs of Amazon Linux; no container image"""
 OFFERED = "python:3.x-slim and busybox, also as public.ecr.aws/docker/library/..."
 
 
@@ -83,6 +86,12 @@ class StandIns:
             raise ImageNotFound(f"{reference}: not found (the stand-in's digest is {image.digest})")
         return image
 
+    def machine(self) -> Image:
+        """What the disk of an EC2 instance begins with. Blocks for some milliseconds at its first use."""
+        if MACHINE not in self._made:
+            self._made[MACHINE] = self._find_or_make(MACHINE, MACHINE)
+        return self._made[MACHINE]
+
     def _kind(self, reference: Reference) -> str | None:
         name = f"{reference.host}/{reference.path}"
         for base in _BASES:
@@ -95,6 +104,8 @@ class StandIns:
     def _find_or_make(self, kind: str, reference: str) -> Image:
         """Made once for a state folder and an interpreter; it takes a second."""
         tag = f"{kind} {sys.base_prefix} {platform.python_version()} {FORMAT}"
+        if kind == MACHINE:
+            tag += f" {digest_of(machine.sources())}"
         digest = self._content.tagged(tag)
         if digest is None:
             digest = self._make(kind)
@@ -102,7 +113,7 @@ class StandIns:
         return self._open(reference, digest)
 
     def _make(self, kind: str) -> str:
-        tar = python_layer() if kind == "python" else busybox_layer()
+        tar = _LAYERS[kind]()
         blob = gzip.compress(tar, 6, mtime=0)
         config: dict[str, Any] = {
             "Env": [f"PATH={PATH}"],
@@ -195,6 +206,13 @@ def busybox_layer() -> bytes:
     return layer.done()
 
 
+def machine_layer() -> bytes:
+    """A machine's: no interpreter of its own, but a first process and the commands that AMIs have."""
+    layer = _Layer()
+    machine.fill(layer)
+    return layer.done()
+
+
 def python_layer() -> bytes:
     """A virtual environment at /usr/local over the host's interpreter, so that ``pip install`` writes into the layer."""
     layer = _Layer()
@@ -242,3 +260,6 @@ def bundled_pip() -> list[Path]:
 
     places = [Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels")]
     return [wheel for place in places for wheel in sorted(place.glob("pip-*.whl"))][:1]
+
+
+_LAYERS = {"python": python_layer, "busybox": busybox_layer, MACHINE: machine_layer}

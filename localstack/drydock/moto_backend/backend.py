@@ -8,6 +8,7 @@ child, which finds everything that was acknowledged in its snapshot and journal.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -115,6 +116,15 @@ class MotoBackend:
 
         request = sdk.request(service, operation, params, account, region, now)
         return sdk.result(service, operation, await self.send(request))
+
+    async def ask(
+        self, service: str, operation: str, asked: dict[str, Any], account: str, region: str, now: float
+    ) -> dict[str, Any]:
+        """One of the operations that no client can send (:mod:`machines`, :mod:`groups`). Raises AwsError 500/503."""
+        body = json.dumps(asked, sort_keys=True).encode()
+        request = MotoRequest("POST", "http://drydock/", [], body, account, region, service, operation, now)
+        found: dict[str, Any] = json.loads((await self._send(request)).body)
+        return found
 
     async def reset(self, account: str | None) -> None:
         """Forget everything of one account, or of all. Starts the child if there is state on disk."""

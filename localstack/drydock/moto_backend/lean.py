@@ -20,7 +20,7 @@ import botocore
 from botocore import loaders
 
 from drydock.botocore_models import PlainModels
-from drydock.moto_backend import addresses, public_addresses
+from drydock.moto_backend import addresses, groups, machines, public_addresses
 from drydock.moto_backend.trusted_iam import TrustedIams
 
 OFFERINGS = "ec2/resources/instance_type_offerings"
@@ -188,6 +188,7 @@ def import_ec2() -> None:
     instance_types.InstanceTypeBackend.instance_types = LazyInstanceTypes()
     addresses.adapt()
     public_addresses.adapt()
+    machines.adapt()
     importlib.import_module("moto.ec2.utils").iam_backends = TrustedIams()  # type: ignore[attr-defined]
 
 
@@ -197,6 +198,8 @@ def import_service(module: str) -> Any:
     urls = importlib.import_module(f"moto.{module}.urls")
     if module == "ec2":
         public_addresses.adapt_responses()
+    if module == "autoscaling":
+        groups.adapt()
     if module == "awslambda":
         models: Any = importlib.import_module("moto.awslambda.models")
         models.iam_backends = TrustedIams()

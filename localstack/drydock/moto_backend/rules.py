@@ -46,12 +46,20 @@ MUTATING_READS = {
     ("kms", "GetParametersForImport"),
 }
 
-# Operations that moto would answer by starting Docker containers or by reporting a deed that nobody did.
+# Operations that moto would answer by starting Docker containers or by reporting a deed that nobody did or would do.
 REFUSED = {
     ("lambda", "Invoke"): "Drydock's own Lambda runs functions.",
     ("lambda", "InvokeAsync"): "Drydock's own Lambda runs functions.",
     ("lambda", "InvokeWithResponseStream"): "Drydock's own Lambda runs functions.",
     ("ssm", "SendCommand"): "Drydock's own Systems Manager runs commands.",
+    ("ec2", "CreateFleet"): "Use RunInstances or an Auto Scaling group.",
+    ("ec2", "CreateImage"): "Put what the image would hold into the user data.",
+    ("ec2", "RequestSpotFleet"): "Use RunInstances or an Auto Scaling group.",
+    ("ec2", "RequestSpotInstances"): "Use RunInstances or an Auto Scaling group.",
+    ("autoscaling", "BatchPutScheduledUpdateGroupAction"): "Nobody would act on the schedule.",
+    ("autoscaling", "PutLifecycleHook"): "Instances go into service when they run.",
+    ("autoscaling", "PutScheduledUpdateGroupAction"): "Nobody would act on the schedule.",
+    ("autoscaling", "PutWarmPool"): "Set the group's desired capacity.",
 }
 
 # What moto's S3 does without having a method of that name. Everything else must have one: moto takes a request with a

@@ -86,6 +86,10 @@ class ContainerSpec:
     read_only: bool = False
     ulimits: dict[str, tuple[int, int]] = field(default_factory=dict)
     """name (``nofile``, ...) -> (soft, hard)"""
+    disk: str = ""
+    """A folder of the host in which what the container writes is kept, for the next one with the same ``disk``; empty: it
+    goes with the container. Namespaces tier only. Where the state folder cannot bear it (it is on an overlay itself), it
+    is kept in memory, as long as the runtime lives"""
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,10 @@ class Runtime(ABC):
     @abstractmethod
     async def kill_exec(self, name: str) -> None:
         """SIGKILL to what :meth:`exec` started under that name. Nothing happens if it has ended."""
+
+    @abstractmethod
+    async def remove_disk(self, disk: str) -> None:
+        """Forget what containers with this ``disk`` wrote. None may run. Nothing happens if there is none."""
 
     @abstractmethod
     async def usage(self) -> dict[str, Usage]:

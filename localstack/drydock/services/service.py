@@ -71,6 +71,10 @@ class Service:
             raise NotImplementedByDrydock(self.name, name, self.instead_of(name))
         return found
 
+    def has(self, name: str) -> bool:
+        """Whether there is a method for it."""
+        return getattr(self, xform_name(name), None) is not None
+
     def instead_of(self, operation: str) -> str:
         """What to use instead of an operation that is lacking, as a sentence; may be empty."""
         return ""

@@ -84,6 +84,7 @@ class ProcessRuntime(Runtime):
         self._networks = Networks(self._call)
         self._on_lost: Callable[[str], None] | None = None
         self._rootless = True
+        self._keeps_disks = True
 
     # ------------------------------------------------------------------ start and end
 
@@ -122,6 +123,7 @@ class ProcessRuntime(Runtime):
             raise
         self._tier = tier
         self._rootless = said.get("rootless", True)
+        self._keeps_disks = said.get("scratch") != "memory"
         return said
 
     async def close(self) -> None:
@@ -299,6 +301,10 @@ class ProcessRuntime(Runtime):
         if (False, spec.name) in self._running:
             raise RuntimeFailure(f"there is a container {spec.name} already")
         request, warnings = container_request(spec, self._tier, self._rootless)
+        if request["disk"]:
+            request["disk"] = os.path.realpath(spec.disk)
+            if not self._keeps_disks:
+                warnings.append("its disk is in memory (the state folder is on an overlay), and goes with the emulator")
         for warning in warnings:
             log.warning("container %s: %s", spec.name, warning)
         ends, readers = [os.open(os.devnull, os.O_RDONLY)], []
@@ -328,6 +334,9 @@ class ProcessRuntime(Runtime):
     async def kill_exec(self, name: str) -> None:
         if (True, name) in self._running:
             await self._call("kill_exec", name=name)
+
+    async def remove_disk(self, disk: str) -> None:
+        await self._call("remove_disk", disk=os.path.realpath(disk))
 
     async def usage(self) -> dict[str, Usage]:
         result, _ = await self._call("usage")

@@ -199,6 +199,8 @@ class Helper:
         folder = f"c{self.started}"
         spec = {**spec, "hostname": place.hostname, "layers": [self.link(layer) for layer in spec["layers"]]}
         spec["address"] = place.addresses[0] if place.addresses else "127.0.0.1"
+        if spec["disk"]:
+            spec["disk"] = self.link(self.tier.disk(spec["disk"]))
         container = Container(name, place, spec, folder)
         theirs = self.open_report(container)
         try:
@@ -245,6 +247,18 @@ class Helper:
         if container is not None:
             os.kill(container.pid, signal.SIGTERM)
             self.deadlines.append((time.monotonic() + timeout, container))
+        return {}, []
+
+    def do_remove_disk(self, _: int, __: list[int], disk: str) -> _Answer:
+        pid = os.fork()  # there may be many files, and the loop must not wait for that
+        if pid == 0:
+            try:
+                launch.forget_parent(set())
+                self.tier.remove_disk(disk)
+            except OSError as error:
+                os.write(2, f"drydock: a disk remains: {error}\n".encode())
+            os._exit(0)
+        self.removers.add(pid)
         return {}, []
 
     def find(self, name: str) -> Container | None:

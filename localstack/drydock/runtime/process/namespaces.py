@@ -357,6 +357,17 @@ class NamespacesTier(Tier):
                 if name.partition("-")[0] in folders:
                     remove_tree(f"{place}/{name}")
 
+    def disk(self, folder: str) -> str:
+        return super().disk(self._disk_in_memory(folder) if self.scratch == "memory" else folder)
+
+    def remove_disk(self, folder: str) -> None:
+        super().remove_disk(folder)
+        if self.scratch == "memory":
+            super().remove_disk(self._disk_in_memory(folder))
+
+    def _disk_in_memory(self, folder: str) -> str:
+        return f"{self.run}/disks/{folder.strip('/').replace('/', '-')[-200:]}"
+
     def end_all(self, processes: list[Container | Exec]) -> None:
         try:
             os.kill(-1, signal.SIGKILL)  # from pid 1: all but us, in this pid namespace only

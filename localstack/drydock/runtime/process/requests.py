@@ -32,6 +32,7 @@ def container_request(spec: ContainerSpec, tier: str, rootless: bool) -> tuple[d
         "init": spec.init,
         "read_only": spec.read_only,
         "ulimits": ulimits,
+        "disk": "" if tier == "plain" else spec.disk,
     }
     return request, warnings
 
@@ -40,6 +41,8 @@ def _not_in_plain(spec: ContainerSpec) -> list[str]:
     warnings = []
     if spec.user not in _ROOT:
         warnings.append(f"user {spec.user} is ignored by the plain tier: it runs as the emulator's user")
+    if spec.disk:
+        warnings.append("the plain tier keeps no disk: what it writes goes with the container")
     if spec.read_only:
         warnings.append("a read-only root file system cannot be had in the plain tier")
     if any(mount.read_only for mount in spec.mounts):

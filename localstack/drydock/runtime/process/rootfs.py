@@ -56,10 +56,11 @@ def resolve_inside(root: str, path: str) -> str:
     return current
 
 
-def overlay(target: str, lower: list[str], name: str, rootless: bool) -> None:
-    """Mount at ``target`` the folders in ``lower`` (topmost first) under a writable layer in ``<name>-upper``."""
-    os.mkdir(f"{name}-upper")
-    os.mkdir(f"{name}-work")
+def overlay(target: str, lower: list[str], name: str, rootless: bool, again: bool = False) -> None:
+    """Mount at ``target`` the folders in ``lower`` (topmost first) under a writable layer in ``<name>-upper``, which may
+    be there already if it is used ``again``."""
+    os.makedirs(f"{name}-upper", exist_ok=again)
+    os.makedirs(f"{name}-work", exist_ok=again)
     data = f"lowerdir={':'.join(lower)},upperdir={name}-upper,workdir={name}-work"
     # In a user namespace the overlay's own marks (opaque folders) have to be user.* attributes.
     mount("overlay", target, "overlay", MS_NODEV, data + (",userxattr" if rootless else ""))
@@ -74,12 +75,14 @@ def build(run: str, folder: str, spec: dict[str, Any], host: dict[str, Any], roo
     _write_names(f"{SMALL}/{folder}/names/etc", spec)
     layers = spec["layers"][::-1]
     skeleton = f"{SMALL}/base" if spec["host_files"] else f"{SMALL}/bare"
-    overlay(root, [f"{SMALL}/{folder}/names", *layers, skeleton], folder, rootless)
+    disk = spec["disk"]
+    writable = f"{disk}/root" if disk else folder
+    overlay(root, [f"{SMALL}/{folder}/names", *layers, skeleton], writable, rootless, again=bool(disk))
     parts = [""]
     if spec["host_files"]:
         for name in host["folders"]:  # usr, and lib, bin, ... where they are no links into it
             lower = [f"{layer}/{name}" for layer in [*layers, skeleton] if os.path.isdir(f"{layer}/{name}")]
-            overlay(f"{root}/{name}", [*lower, f"/{name}"], f"{folder}-{name}", rootless)
+            overlay(f"{root}/{name}", [*lower, f"/{name}"], f"{writable}-{name}", rootless, again=bool(disk))
             parts.append(f"/{name}")
         for source, target in host["prefixes"]:
             point = resolve_inside(root, target)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import abc
+import os
+
+from drydock.runtime.process.folders import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,6 +137,16 @@ class Tier(abc.ABC):
     @abc.abstractmethod
     def remove(self, folders: set[str]) -> None:
         """What containers of these ``folder`` names wrote. Runs in a process of its own."""
+
+    def disk(self, folder: str) -> str:
+        """Where the disk that the caller calls ``folder`` really is; made if there is none."""
+        os.makedirs(folder, mode=0o711, exist_ok=True)
+        return folder
+
+    def remove_disk(self, folder: str) -> None:
+        """All that is on it. Runs in a process of its own."""
+        if os.path.isdir(folder):
+            remove_tree(folder)
 
     def kill_strays(self, known: set[int]) -> None:
         """Kill children that are none of the ``known``. In a pid namespace there are none."""

@@ -31,8 +31,6 @@ class Machine(Protocol):
         ...
 
     @property
-    def hostname(self) -> str: ...
-    @property
     def subnet_id(self) -> str: ...
     @property
     def vpc_id(self) -> str: ...
@@ -68,13 +66,3 @@ class Machines(Protocol):
     def deregistered(self, scope: Scope, instance_id: str, container_instance_arn: str) -> None:
         """Its agent is told that ECS does not know it any more."""
         ...
-
-
-class NoMachines:
-    """Where there are none."""
-
-    def find(self, scope: Scope, instance_id: str) -> Machine | None:
-        return None
-
-    def deregistered(self, scope: Scope, instance_id: str, container_instance_arn: str) -> None:
-        return
