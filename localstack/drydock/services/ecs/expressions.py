@@ -19,6 +19,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import ge, gt, le, lt
 
 Subjects = Callable[[str], list[str]]
 """The values of a subject; empty if the instance does not have it"""
@@ -162,30 +164,49 @@ def _comparison(subject: str, operator: str, argument: str) -> Predicate:
         except re.error as error:
             raise InvalidExpression(f"'{argument}' is no regular expression: {error}") from error
         return lambda subjects: any(pattern.fullmatch(v) for v in subjects(subject)) == (operator == "=~")
+    ordered = _ORDERS.get(subject, _number)
+    limit = ordered(argument)
     if operator in ("==", "!="):
-        return lambda subjects: (argument in subjects(subject)) == (operator == "==")
-    wanted = _ordered(argument)
-    if wanted is None:
+        if subject not in _ORDERS or limit is None:
+            return lambda subjects: (argument in subjects(subject)) == (operator == "==")
+        return lambda subjects: any(ordered(v) == limit for v in subjects(subject)) == (operator == "==")
+    if limit is None:
         raise InvalidExpression(f"'{argument}' cannot be ordered")
-    limit = wanted
+    compare = {">": gt, ">=": ge, "<": lt, "<=": le}[operator]
 
-    def compare(subjects: Subjects) -> bool:
-        for text in subjects(subject):
-            value = _ordered(text)
-            if value is None:
-                continue
-            if {">": value > limit, ">=": value >= limit, "<": value < limit, "<=": value <= limit}[operator]:
-                return True
-        return False
+    def compared(subjects: Subjects) -> bool:
+        values = [ordered(text) for text in subjects(subject)]
+        return any(value is not None and compare(value, limit) for value in values)
 
-    return compare
+    return compared
 
 
-def _ordered(text: str) -> tuple[float, ...] | None:
-    """Numbers, versions (1.96.0) and times in ISO form, as what can be compared."""
-    numbers = re.findall(r"\d+", text)
-    if re.fullmatch(r"-?\d+(\.\d+)?", text):
-        return (float(text),)
-    if numbers and re.fullmatch(r"v?[\d.]+|[\dTZ:+.\-]+", text):
-        return tuple(float(number) for number in numbers)
-    return None
+def _number(text: str) -> tuple[float, ...] | None:
+    return (float(text),) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+
+
+def _version(text: str) -> tuple[float, ...] | None:
+    """1.96.0, v1.96 or 2: a part that is not named is 0."""
+    if not re.fullmatch(r"v?\d+(\.\d+)*", text):
+        return None
+    parts = [float(part) for part in text.lstrip("v").split(".")]
+    while parts and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
+
+
+def _time(text: str) -> tuple[float, ...] | None:
+    """A date, or a date and a time with or without an offset; without one it is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return ((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp(),)
+
+
+_ORDERS: dict[str, Callable[[str], tuple[float, ...] | None]] = {
+    "agentVersion": _version,
+    "registeredAt": _time,
+    "runningTasksCount": _number,
+}
+"""How a subject's values are compared; attributes as numbers"""
