@@ -377,8 +377,8 @@ lab.log_lines(lines(first, "visitor"))
 # and the server in *another container* answered: **containers of a task share one network interface**, and so also its
 # 65,535 ports. Keep that in mind until the ports collide.
 #
-# From outside the task is reached at its address. `lab.url` gives you a URL that works on this machine; on AWS it is the
-# task's public address.
+# From outside the task is reached at its public address. On AWS that address is the URL; the emulator's tasks are on this
+# machine, so `lab.url` says what leads there from here. Click on it.
 
 
 # %% id="task-page" tags=["measured"]
@@ -391,6 +391,24 @@ def page(task_arn):
 print(lab.url(first, port=8080))
 print(page(first))
 assert page(first).startswith("Hello from lab04-web:")
+
+# %% [markdown] id="task-address-why"
+# And how does one find the public address, on AWS? ECS does not tell it. It tells which network interface is *attached* to
+# the task, and the interface is a thing of EC2, which knows its addresses.
+
+
+# %% id="task-address" tags=["measured"]
+def interface(task_arn):
+    """The network interface of a task, as EC2 describes it."""
+    details = {each["name"]: each["value"] for each in describe(task_arn)["attachments"][0]["details"]}
+    found = ec2.describe_network_interfaces(NetworkInterfaceIds=[details["networkInterfaceId"]])
+    return found["NetworkInterfaces"][0]
+
+
+public = interface(first).get("Association", {}).get("PublicIp")
+print("inside the VPC: ", interface(first)["PrivateIpAddress"])
+print("on the internet:", public)
+assert public or here.target == "localstack"
 
 # %% [markdown] id="draw"
 # ## See how it belongs together
@@ -618,17 +636,10 @@ print(lines(clash["taskArn"], "two")[-1]["message"])
 # %% id="ports-two" tags=["measured"]
 second = start("lab04-web")
 visited(second)
-
-
-def address(task_arn):
-    """The private address of a task's interface."""
-    details = describe(task_arn)["attachments"][0]["details"]
-    return next(each["value"] for each in details if each["name"] == "privateIPv4Address")
-
-
-for arn in (first, second):
-    print(address(arn), "port 8080:", page(arn))
-assert address(first) != address(second)
+addresses = [interface(arn)["PrivateIpAddress"] for arn in (first, second)]
+for address, arn in zip(addresses, (first, second), strict=True):
+    print(address, "port 8080:", page(arn))
+assert addresses[0] != addresses[1]
 
 # %% [markdown] id="ports-host"
 # **And host ports?** On EC2 instances there is another way, network mode *bridge*: containers sit behind the instance's one
@@ -700,6 +711,9 @@ visited(third)
 for arn in (first, third):
     print(page(arn))
 
+# %% [markdown] id="draw-two-why"
+# Two revisions, three tasks. Which was made of which?
+
 # %% id="draw-two"
 lab.draw_cluster("lab04")
 
@@ -721,7 +735,19 @@ lab.log_lines(lines(failed["taskArn"], "prepare"))
 # The reason names who waited for whom (`prepare` ended with 1, `web` waited) and what did not hold. `web` never ran: 143 is
 # what ECS writes for a container that it gives up because its dependency can never hold any more. The visitor has no exit
 # code at all. A server without its data is worse than none, and SUCCESS keeps it from being; with COMPLETE instead ("it
-# has ended, however") it would have started, and served an error page.
+# has ended, however") it would have started, and served an empty folder.
+#
+# **A program that is not in the image.** A slip of the keyboard, or an image in which Python has another name:
+
+# %% id="break-typo"
+register("lab04-typo", container("typo", WEB, command=["pyhton", "-c", WEB]))
+typo = run("lab04-typo")
+print(typo["stopCode"])
+print(textwrap.fill(one(typo, "typo").get("reason") or typo["stoppedReason"], width=100, break_on_hyphens=False))
+
+# %% [markdown] id="break-typo-read"
+# It is a long line because each layer passes on what the one below it said; what happened is at its end. The task was never
+# RUNNING, and there is no log: nothing ran that could have written one. If a log is empty, look at the `reason`.
 #
 # **A secret that the role may not read.** The policy above covers `/lab04/`, and somebody asks for another folder:
 
@@ -743,7 +769,8 @@ with lab.expect_error("ClientException"):
     register("lab04-greedy", container("greedy", TAKE, memory=1024))
 
 # %% [markdown] id="break-cycle"
-# **Everybody waits for everybody.**
+# **Everybody waits for everybody.** Two containers, each of which starts only after the other, would wait for ever. ECS
+# sees that, too, when you register:
 
 # %% id="break-cycle-cell"
 with lab.expect_error("ClientException"):
@@ -761,7 +788,8 @@ with lab.expect_error("ClientException"):
 #
 # ### Exercise 1: enough, and not too much
 #
-# A colleague's report (`report.json`) loads 160 MiB of orders and dies. The next cell registers and runs it.
+# A colleague's report (`report.json`) loads 160 MiB of orders and dies. The next cell shows the definition, registers it and
+# runs it.
 #
 # **Register it again with better limits, and run it so that it ends with exit code 0.** Set aside what it needs (a soft
 # limit), and let it have something more in a bad month, but not the whole task: another container of 128 MiB must still
@@ -771,8 +799,10 @@ with lab.expect_error("ClientException"):
 
 # %% id="report-run" tags=["exercise"]
 def from_file(name):
-    """A colleague's definition, with our role and region."""
-    found = json.loads(here.file(name).read_text())
+    """A colleague's definition, shown, and with our role and region."""
+    text = here.file(name).read_text()
+    print(text)
+    found = json.loads(text)
     found["executionRoleArn"] = execution_role
     for each in found["containerDefinitions"]:
         each["logConfiguration"]["options"]["awslogs-region"] = here.region
@@ -801,7 +831,7 @@ lab.hint("report")
 # ### Exercise 2: open the shop
 #
 # Another colleague left `shop.json`: `prices` writes a price list into its folder `/data`, and `shop` reads it there. "They
-# are in the same task, so it should work." The next cell shows that it does not.
+# are in the same task, so it should work." The next cell shows the definition, and that it does not.
 #
 # **Make it work, by the definition alone:** both programs see the same `/data`, and the shop opens only when the price list
 # is complete, and not at all if it could not be written. Run it, and assign the ARN of a task in which the shop opened to
@@ -879,8 +909,9 @@ lab.cleanup(here)
 # %% [markdown] id="aws"
 # ## What differs on real AWS
 #
-# * **The task has a public address of the internet's**, so while it runs anybody may read its greeting. Here the page is on
-#   your own machine only. (Security groups are asked on both: without the one of this chapter the page would time out.)
+# * **The task's public address is one of the internet's**, so while it runs anybody may read its greeting. The emulator shows
+#   an address, too, but it leads nowhere: the page is on your own machine only, where `lab.url` says. (Security groups are
+#   asked on both: without the one of this chapter the page would time out.)
 # * **Services exist there,** so the cell above made one, with a task of its own, and the clean-up deleted it.
 # * **The memory limit is exact.** On Fargate and on EC2 the kernel kills at the byte. The emulator lets the kernel do it
 #   where it may (`./lab status` says), else it looks often and kills late: a program that takes memory fast may overshoot.

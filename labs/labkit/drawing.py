@@ -12,7 +12,11 @@ Edge = tuple[str, str, str]
 Box = tuple[float, float, float, float]
 """x, y, width, height"""
 
-_CHAR, _LINE, _PAD, _GAP_X, _GAP_Y = 7.4, 17, 12, 120, 22
+_CHAR, _LINE, _PAD, _GAP_Y = 7.4, 17, 12, 22
+_VERB, _AROUND, _LEAST_GAP = 6.2, 30, 70
+"""Between two columns: a letter on an arrow, what is around the word, and never less than"""
+WIDEST = 840
+"""Pixels that a picture may take: a notebook in a window of 1280 has them, and cuts off what is wider"""
 
 
 def diagram(edges: Sequence[Edge], title: str = "") -> None:
@@ -56,12 +60,16 @@ def columns(edges: Sequence[Edge]) -> list[list[str]]:
 def svg(edges: Sequence[Edge], title: str) -> str:
     """The picture. It depends on nothing but its arguments, so that it repeats."""
     placed = columns(edges)
-    boxes, width, height = _place(placed)
     levels = {name: number for number, level in enumerate(placed) for name in level}
+    gaps = [_LEAST_GAP] * len(placed)
+    for a, verb, b in edges:
+        if levels[b] == levels[a] + 1:
+            gaps[levels[a]] = max(gaps[levels[a]], round(len(verb) * _VERB + _AROUND))
+    boxes, width, height = _place(placed, gaps)
     described = html.escape(text_twin(edges), quote=True)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" role="img" aria-label="{described}" style="max-width:100%;height:auto" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" {size(width, height)} '
+        f'role="img" aria-label="{described}" style="max-width:100%;height:auto" '
         'font-family="sans-serif" font-size="13">',
         f"<title>{html.escape(title or 'diagram')}</title>",
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
@@ -83,6 +91,12 @@ def svg(edges: Sequence[Edge], title: str) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
+def size(width: float, height: float) -> str:
+    """The attributes by which a picture is shown: as large as it is, or as large as may be."""
+    scale = min(1.0, WIDEST / width)
+    return f'width="{width * scale:.0f}" height="{height * scale:.0f}"'
+
+
 def _arrow(a: Box, verb: str, b: Box, farther: bool) -> list[str]:
     """To the next column straight; farther, below the boxes between and up into the box from underneath."""
     x1, y1 = a[0] + a[2], a[1] + a[3] / 2
@@ -98,11 +112,11 @@ def _arrow(a: Box, verb: str, b: Box, farther: bool) -> list[str]:
     ]
 
 
-def _place(levels: list[list[str]]) -> tuple[dict[str, Box], float, float]:
-    """x, y, width and height of each box, and the size of the whole."""
+def _place(levels: list[list[str]], gaps: Sequence[float]) -> tuple[dict[str, Box], float, float]:
+    """x, y, width and height of each box, and the size of the whole. ``gaps`` are those to the right of each column."""
     boxes: dict[str, Box] = {}
     x, height = 10.0, 0.0
-    for level in levels:
+    for level, gap in zip(levels, gaps, strict=True):
         wide = max(max(len(line) for line in name.split("\n")) for name in level) * _CHAR + 2 * _PAD
         y = 10.0
         for name in level:
@@ -110,5 +124,5 @@ def _place(levels: list[list[str]]) -> tuple[dict[str, Box], float, float]:
             boxes[name] = (x, y, wide, tall)
             y += tall + _GAP_Y
         height = max(height, y - _GAP_Y + 10)
-        x += wide + _GAP_X
-    return boxes, x - _GAP_X + 10, height
+        x += wide + gap
+    return boxes, x - (gaps[-1] if gaps else 0) + 10, height

@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from labkit.drawing import size
+
 Place = tuple[float, float, float, float]
 """x, y, width, height"""
 _CHAR, _BOLD, _LINE, _PAD, _GAP, _BETWEEN = 6.6, 7.6, 16, 10, 10, 130
@@ -60,8 +62,8 @@ def svg(columns: Sequence[Sequence[Box]], arrows: Sequence[Arrow], title: str) -
     told = html.escape(outline([box for column in columns for box in column], arrows), quote=True)
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {tallest:.0f}" width="{width:.0f}" '
-            f'height="{tallest:.0f}" role="img" aria-label="{told}" style="max-width:100%;height:auto" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {tallest:.0f}" {size(width, tallest)} '
+            f'role="img" aria-label="{told}" style="max-width:100%;height:auto" '
             'font-family="sans-serif" font-size="12">',
             f"<title>{html.escape(title)}</title>",
             '<defs><marker id="nested-tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from labkit import audience, diagram, log_lines, show, timeline
-from labkit.drawing import columns, svg, text_twin
+from labkit.drawing import WIDEST, columns, svg, text_twin
 
 BEGAN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 TASK = {
@@ -93,3 +95,17 @@ def test_the_picture_is_well_formed_and_says_what_the_text_says() -> None:
 def test_outside_a_notebook_a_diagram_is_its_text(capsys: pytest.CaptureFixture[str]) -> None:
     diagram(EDGES)
     assert capsys.readouterr().out == text_twin(EDGES) + "\n" == "a --has--> b\nb --has--> c\nx <1> --allows--> c\n"
+
+
+def test_a_wide_picture_is_made_to_fit_a_notebook() -> None:
+    """JupyterLab shows an SVG as an image that it cuts off at the window's edge."""
+    chain = [f"a box with a long name {number}" for number in range(8)]
+    wide = svg([(a, "leads to", b) for a, b in itertools.pairwise(chain)], "wide")
+    found = re.search(r'viewBox="0 0 (\d+) (\d+)" width="(\d+)" height="(\d+)"', wide)
+    assert found
+    width, height, shown_width, shown_height = map(int, found.groups())
+    assert width > WIDEST == shown_width
+    assert shown_height == pytest.approx(height * WIDEST / width, abs=1)
+    small = svg([("a", "is", "b")], "small")
+    found = re.search(r'viewBox="0 0 (\d+) (\d+)" width="(\d+)" height="(\d+)"', small)
+    assert found and found[1] == found[3] and found[2] == found[4]
