@@ -712,7 +712,7 @@ for arn in (first, third):
     print(page(arn))
 
 # %% [markdown] id="draw-two-why"
-# Two revisions, three tasks. Which was made of which?
+# Two revisions are in use now. Which task was made of which?
 
 # %% id="draw-two"
 lab.draw_cluster("lab04")
