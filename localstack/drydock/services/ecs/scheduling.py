@@ -91,7 +91,9 @@ def plan(desired: int, limits: Limits, tasks: list[Seen], removal_order: tuple[s
     spare = sum(task.counts for task in tasks) - limits.lower
     """Healthy ones that may go"""
     stop, held = _outdated_to_stop(outdated, desired, wanted, short, spare)
-    surplus, kept = _surplus_to_stop(wanted, len(wanted) - desired, removal_order)
+    by_name = {task.name: task for task in tasks}
+    spare = max(0, spare - sum(by_name[name].counts for name in stop))
+    surplus, kept = _surplus_to_stop(wanted, len(wanted) - desired, spare, removal_order)
     waiting = any(not task.counts for task in wanted)
     blocked = bool(short) and not (start or stop or stop_unhealthy or held or waiting)
     return Plan(start, (*stop, *surplus), stop_unhealthy, blocked, held + kept)
@@ -123,14 +125,20 @@ def _outdated_to_stop(
     return tuple(task.name for task in chosen), held
 
 
-def _surplus_to_stop(wanted: list[Seen], surplus: int, order: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+def _surplus_to_stop(
+    wanted: list[Seen], surplus: int, spare: int, order: tuple[str, ...]
+) -> tuple[tuple[str, ...], int]:
+    """(names, how many only their protection keeps). Healthy ones stay where protected ones that are not healthy yet would
+    leave too few."""
     if surplus <= 0:
         return (), 0
     rank = {name: number for number, name in enumerate(order)}
     newest_first = {task.name: -number for number, task in enumerate(wanted)}
     free = [task for task in wanted if not task.protected]
     free.sort(key=lambda task: (task.counts, rank.get(task.name, len(rank)), newest_first[task.name]))
-    chosen = free[:surplus]
+    idle = [task for task in free if not task.counts]
+    busy = [task for task in free if task.counts]
+    chosen = [*idle, *busy[:spare]][:surplus]
     return tuple(task.name for task in chosen), surplus - len(chosen)
 
 
