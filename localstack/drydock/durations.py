@@ -23,8 +23,8 @@ DEPLOYMENT_SETTLES = 10.0
 """That the tasks of a deployment run, at least, before the scheduler calls it completed"""
 SCHEDULER_ROUND = 3.0
 """Between a change and what a service's scheduler does about it"""
-SERVICE_KEPT = 3600.0
-"""An INACTIVE service can be described for some time"""
+TARGETS_LOOKED_AT = 5.0
+"""Between two questions of ECS to a load balancer about its targets"""
 STOPPED_TASK_KEPT = 3600.0
 """A stopped task can be described for an hour ("Viewing Amazon ECS stopped task errors")"""
 

@@ -17,6 +17,7 @@ from drydock.images.standins import StandIns
 from drydock.network.facts import Facts
 from drydock.runtime.interface import Runtime
 from drydock.services.ecs import lifecycle, rules
+from drydock.services.ecs.balancing import Balancing
 from drydock.services.ecs.driver import TaskDriver
 from drydock.services.ecs.identities import Identities
 from drydock.services.ecs.interfaces import Interfaces
@@ -65,6 +66,7 @@ class TaskController:
         self._last_port: dict[str, int] = {}
         self.tasks = platform.store.collection(Task, "ecs", "task")
         self.interfaces = Interfaces(platform)
+        self.balancing = Balancing(platform)
         self.volumes = platform.state / "volumes"
         self.closing = False
         """The emulator is about to end the containers: the task's reason is the next life's to give"""

@@ -172,8 +172,12 @@ class TaskDriver:
                 await self._prepare()
                 if not self._stopping:
                     await self._start()
+            case "ACTIVATING":
+                await self._activate()
             case "RUNNING":
                 await self._watch()
+            case "DEACTIVATING":
+                await self._deactivate()
             case "STOPPING":
                 await self._stop()
             case "DEPROVISIONING":
@@ -373,6 +377,23 @@ class TaskDriver:
         await self.network.open_ports([(run.container, run.document) for run in self._runs])
         if self.task.last_status not in ("PENDING", "ACTIVATING", "RUNNING"):  # it went meanwhile
             self._house.dataplane.close_sandbox(self.task.id)
+
+    async def _activate(self) -> None:
+        """Tell the load balancers of the task's service."""
+        try:
+            await self._house.balancing.register(self.scope, self.task)
+        except AwsError as error:
+            raise TaskFailed(f"Unable to register with the load balancer: {error.message}") from error  # (?)
+
+    async def _deactivate(self) -> None:
+        """Nothing new comes from the load balancers; what is under way is waited for, if anybody is there to answer it."""
+        task = self.task
+        if not task.targets:
+            return
+        await self._house.balancing.deregister(self.scope, task)
+        self._save()
+        if not self._abandoned and not rules.essential_ended(task.containers):
+            await self._house.balancing.drained(self.scope, task, self._clock)
 
     async def _watch(self) -> None:
         while not self._stopping:

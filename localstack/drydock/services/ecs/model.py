@@ -110,6 +110,20 @@ class Binding:
 
 
 @dataclass
+class Target:
+    """A task in a target group. ``state`` is ``registered`` or ``deregistered``; ``told``: what of it the service's events
+    have said."""
+
+    group_arn: str
+    container_name: str
+    container_port: int
+    id: str = ""
+    port: int = 0
+    state: str = ""
+    told: str = ""
+
+
+@dataclass
 class Container:
     """One container of a task. ``status`` follows the process: RUNNING means that there is one."""
 
@@ -237,6 +251,8 @@ class Task:
     """MiB of its container instance"""
     taken_ports: list[tuple[int, str]] = field(default_factory=list)
     """(port, protocol) of its container instance that its definition names; those that were found free are bindings"""
+    targets: list[Target] = field(default_factory=list)
+    """In the target groups of its service"""
     accounted: bool = False
     """Its end was counted by the scheduler of its service"""
     failed_checks: bool = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drydock.services.ecs import overrides
+from drydock.services.ecs.balancing import targets_of
 from drydock.services.ecs.model import Cluster, Container, Interface, Task, TaskDefinition
 from drydock.services.ecs.placement import Constraint, Host, Need
 from drydock.services.service import Platform
@@ -38,6 +39,7 @@ class Order:
     tags: list[dict[str, str]] = field(default_factory=list)
     client_token: str = ""
     request_digest: str = ""
+    load_balancers: list[dict[str, Any]] = field(default_factory=list)
 
 
 def make(platform: Platform, scope: Scope, order: Order) -> Task:
@@ -91,6 +93,7 @@ def make(platform: Platform, scope: Scope, order: Order) -> Task:
         architecture={"x86_64": "X86_64", "aarch64": "ARM64"}.get(machine.machine(), machine.machine()),
         capacity_provider=order.capacity_provider,
         network_mode=mode,
+        targets=targets_of(order.load_balancers),
     )
     if order.host is not None:
         _place(task, order)

@@ -25,6 +25,7 @@ class Revision:
     platform_version: str = ""
     network: dict[str, Any] = field(default_factory=dict)
     """awsvpcConfiguration"""
+    load_balancers: list[dict[str, Any]] = field(default_factory=list)
     images: list[dict[str, str]] = field(default_factory=list)
     """containerName, image and, once a task has pulled it, imageDigest"""
 
@@ -51,7 +52,7 @@ class Revision:
             "serviceArn": self.service_arn,
             "clusterArn": self.cluster_arn,
             **self.placement(),
-            "loadBalancers": [],
+            "loadBalancers": self.load_balancers,
             "serviceRegistries": [],
             "containerImages": self.images,
             "guardDutyEnabled": False,
@@ -195,7 +196,8 @@ class Service:
     strategies: list[dict[str, str]] = field(default_factory=list)
     propagate_tags: str = "NONE"
     managed_tags: bool = False
-    role_arn: str = ""
+    grace: int | None = None
+    """healthCheckGracePeriodSeconds: lab seconds in which a new task's target may be unhealthy"""
     client_token: str = ""
     request_digest: str = ""
     """Of the CreateService request, for its ``clientToken``"""

@@ -15,7 +15,7 @@ Params = dict[str, Any]
 MOST_TASKS = 5000
 """Of a service ("Amazon ECS service quotas")"""
 _LACKING = {
-    "loadBalancers": "load balancers", "serviceRegistries": "service registries",
+    "serviceRegistries": "service registries",
     "volumeConfigurations": "volumeConfigurations", "vpcLatticeConfigurations": "VPC Lattice",
 }  # fmt: skip
 """Parameters that AWS has and we would not act on: refused, never ignored"""
@@ -38,8 +38,14 @@ def check_lacking(params: Params) -> None:
         raise not_yet("ECS Exec")
     if params.get("availabilityZoneRebalancing") == "ENABLED":
         raise not_yet("Availability Zone rebalancing of a service")
-    if params.get("healthCheckGracePeriodSeconds"):
+
+
+def check_grace(seconds: int | None, balanced: bool) -> None:
+    """healthCheckGracePeriodSeconds. Raises InvalidParameterException."""
+    if seconds and not balanced:
         raise invalid("Health check grace period is only valid for services configured to use load balancers")
+    if seconds is not None and not 0 <= seconds <= 2**31 - 1:
+        raise invalid("healthCheckGracePeriodSeconds must be between 0 and 2147483647.")  # (?)
 
 
 def check_name(name: str) -> None:

@@ -11,6 +11,7 @@ from drydock.services.ecs.model import Task
 from drydock.services.ecs.rollout import Rollout
 from drydock.services.ecs.scheduling import Ended, Limits, Plan, Seen
 from drydock.services.ecs.service_model import Deployment, Service, TaskSet
+from drydock.services.ecs.service_targets import Targets
 from drydock.services.ecs.starting import NotStarted, Starter
 from drydock.store import Scope
 
@@ -46,10 +47,13 @@ class ServiceWork:
         self.rollout = Rollout(ecs.platform, scope, service, ecs.revisions, ecs.records)
         self._story = self.rollout.story
         self._starter = Starter(ecs, scope, service)
+        self._targets = Targets(ecs.controller.balancing, scope, ecs.tasks, self._story)
 
     async def look(self) -> float | None:
         """When to look again at the latest (lab time); None: when something changes."""
         service = self._service
+        if asked := await self._targets.ask(self._tasks()):
+            self._wakes.append(self._clock.now() + asked)
         self._account()
         tasks = self._tasks()
         if service.status == "DRAINING":
@@ -70,6 +74,20 @@ class ServiceWork:
     def _tasks(self) -> list[Task]:
         """That run or are to run, oldest first."""
         return [task for task in self._ecs.tasks_of_service(self._scope, self._service) if task.is_active]
+
+    # -- health
+    def _has_check(self, task: Task) -> bool:
+        return self._ecs.has_health_check(self._scope, task)
+
+    def _health_of(self, task: Task) -> str:
+        """Of its containers' checks and its targets together."""
+        if not task.targets or task.health == "UNHEALTHY":
+            return task.health
+        until = task.times.get("startedAt", self._now) + (self._service.grace or 0)
+        if until > self._now:
+            self._wakes.append(until)
+        found = self._targets.health_of(task, in_grace=until > self._now)
+        return "UNKNOWN" if found == "HEALTHY" and self._has_check(task) and task.health != "HEALTHY" else found
 
     # -- tasks that ended
     def _account(self) -> None:
@@ -151,10 +169,10 @@ class ServiceWork:
         return Seen(
             name=task.arn,
             running=task.last_status == "RUNNING",
-            health=task.health,
+            health=self._health_of(task),
             outdated=task.started_by != deployment_id or elsewhere or self._ecs.is_draining(self._scope, task),
             protected=protected,
-            checked=self._ecs.has_health_check(self._scope, task),
+            checked=bool(task.targets) or self._has_check(task),
         )
 
     def _leaves_last(self, task: Task) -> bool:
@@ -239,8 +257,13 @@ class ServiceWork:
         for arn in plan.stop_unhealthy:
             task = by_arn[arn]
             task.failed_checks = True
-            self._story.tell(f"(task {task.id}) failed container health checks.")
-            self._ecs.controller.stop_task(task, SCHEDULER, "Task failed container health checks")
+            told, reason = "failed container health checks.", "Task failed container health checks"
+            if task.health != "UNHEALTHY" and task.targets:
+                event, reason = self._targets.why_unhealthy(task)
+                self._story.tell(event)
+            else:
+                self._story.tell(f"(task {task.id}) {told}")
+            self._ecs.controller.stop_task(task, SCHEDULER, reason)
         chosen = [by_arn[arn] for arn in plan.stop]
         for task in chosen:
             reason = f"Scaling activity initiated by (deployment {task.started_by})"

@@ -82,6 +82,8 @@ class ServiceOperations(TaskOperations):
         where = self._where(params, cluster, definition, wanted.strategy_kind == "DAEMON") if definition else {}
         if where.get("network"):
             await self.controller.interfaces.check(scope, where["network"])
+        if definition is not None:
+            await self.controller.balancing.check(scope, where["load_balancers"], definition)
         if earlier := self._made_before(scope, cluster, params):  # while EC2 was asked
             return {"service": self.describe_service(scope, earlier, tags=True)}
         self.services.put(scope, wanted.key, wanted)
@@ -124,7 +126,10 @@ class ServiceOperations(TaskOperations):
         strategies = placement_rules.strategies(params.get("placementStrategy", []))
         placement_rules.constraints(params.get("placementConstraints", []))
         if params.get("role"):
-            raise rules.invalid("Role is only valid for services configured to use load balancers.")  # (?)
+            raise rules.invalid("You cannot specify an IAM role for services that require a service linked role.")
+        service_rules.check_grace(params.get("healthCheckGracePeriodSeconds"), bool(params.get("loadBalancers")))
+        if controller == "EXTERNAL" and params.get("loadBalancers"):
+            raise rules.invalid("LoadBalancers must be empty or null")
         service = Service(
             arn=f"arn:aws:ecs:{request.region}:{request.account}:service/{cluster.name}/{params['serviceName']}",
             name=params["serviceName"],
@@ -139,6 +144,7 @@ class ServiceOperations(TaskOperations):
             strategies=placement_rules.shown(strategies),
             propagate_tags=_propagated(params),
             managed_tags=bool(params.get("enableECSManagedTags")),
+            grace=params.get("healthCheckGracePeriodSeconds", 0) if params.get("loadBalancers") else None,
             client_token=params.get("clientToken", ""),
             request_digest=_digest(params),
             tags=list(params.get("tags", [])),
@@ -172,7 +178,13 @@ class ServiceOperations(TaskOperations):
         check_launch(params, definition, fargate)
         version = params.get("platformVersion", "LATEST") if fargate else ""
         network = network_of(params, definition, fargate)
-        return {"launch_type": launch_type, "strategy": strategy, "platform_version": version, "network": network}
+        return {
+            "launch_type": launch_type,
+            "strategy": strategy,
+            "platform_version": version,
+            "network": network,
+            "load_balancers": list(params.get("loadBalancers", [])),
+        }
 
     async def update_service(self, request: Request, params: Params) -> dict[str, Any]:
         """What is not given stays. A change of what is to run, or ``forceNewDeployment``, begins a deployment."""
@@ -189,6 +201,8 @@ class ServiceOperations(TaskOperations):
         placement_rules.constraints(params.get("placementConstraints", []))
         if service_rules.controller(params) != service.controller and "deploymentController" in params:
             raise rules.invalid("The deployment controller of a service cannot be changed.")  # (?)
+        balanced = bool(params.get("loadBalancers", service.grace is not None))
+        service_rules.check_grace(params.get("healthCheckGracePeriodSeconds"), balanced)
         revised = await self._revised(scope, cluster, service, params)
         service = self.existing_service(scope, cluster, params["service"])  # EC2 may have been asked
         service.configuration = configuration
@@ -202,6 +216,7 @@ class ServiceOperations(TaskOperations):
             service.managed_tags = params["enableECSManagedTags"]
         if "desiredCount" in params:
             service.desired_count = params["desiredCount"]
+        service.grace = params.get("healthCheckGracePeriodSeconds", service.grace or 0) if balanced else None
         if revised is not None:
             definition, where = revised
             rollout = self.rollout_of(scope, service)
@@ -227,7 +242,7 @@ class ServiceOperations(TaskOperations):
             definition = self.definition_of(scope, revision.task_definition_arn)
         where = self._moved(cluster, service, revision, definition, params)
         held = {"launch_type": revision.launch_type, "strategy": revision.strategy, "network": revision.network}
-        held["platform_version"] = revision.platform_version
+        held |= {"platform_version": revision.platform_version, "load_balancers": revision.load_balancers}
         if definition.arn == revision.task_definition_arn and where == held and not params.get("forceNewDeployment"):
             return None
         if where["strategy"] != revision.strategy and not params.get("forceNewDeployment"):
@@ -237,6 +252,7 @@ class ServiceOperations(TaskOperations):
             )
         if where["network"] != revision.network and where["network"]:
             await self.controller.interfaces.check(scope, where["network"])
+        await self.controller.balancing.check(scope, where["load_balancers"], definition)
         return definition, where
 
     def _moved(
@@ -257,6 +273,7 @@ class ServiceOperations(TaskOperations):
                     "a launch type."
                 )
             merged.pop("launchType", None)
+        merged["loadBalancers"] = params.get("loadBalancers", revision.load_balancers)
         merged |= {name: params[name] for name in _WHERE if params.get(name)}
         return self._where(merged, cluster, definition, service.strategy_kind == "DAEMON")
 
@@ -324,7 +341,7 @@ class ServiceOperations(TaskOperations):
             "serviceArn": service.arn,
             "serviceName": service.name,
             "clusterArn": service.cluster_arn,
-            "loadBalancers": [],
+            "loadBalancers": revision.load_balancers if revision else [],
             "serviceRegistries": [],
             "status": service.status,
             "desiredCount": service.desired_count,
@@ -345,6 +362,8 @@ class ServiceOperations(TaskOperations):
             "availabilityZoneRebalancing": "DISABLED",
             "tags": service.tags if tags else [],
         }
+        if service.grace is not None:
+            shown["healthCheckGracePeriodSeconds"] = service.grace
         if service.controller == "EXTERNAL":
             shown["taskSets"] = [self.describe_task_set(scope, service, each) for each in service.task_sets]
             del shown["deployments"]

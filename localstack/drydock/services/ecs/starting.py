@@ -83,6 +83,7 @@ class Starter:
             definition=definition,
             group=service.group,
             network=revision.network,
+            load_balancers=revision.load_balancers,
             started_by=started_by,
             execution_role=definition.document.get("executionRoleArn", ""),
             task_role=definition.document.get("taskRoleArn", ""),

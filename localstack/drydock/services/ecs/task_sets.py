@@ -35,6 +35,7 @@ class TaskSetOperations(ServiceDeploymentOperations):
         check_tags(params.get("tags", []))
         definition = self.runnable_definition(scope, params["taskDefinition"])
         where = self._where(params, cluster, definition, daemon=False)
+        await self.controller.balancing.check(scope, where["load_balancers"], definition)
         if where["network"]:
             await self.controller.interfaces.check(scope, where["network"])
             cluster, service = self._external(scope, params)
@@ -139,7 +140,7 @@ class TaskSetOperations(ServiceDeploymentOperations):
             "createdAt": as_datetime(task_set.created_at),
             "updatedAt": as_datetime(task_set.updated_at),
             **(revision.placement() if revision else {}),
-            "loadBalancers": [],
+            "loadBalancers": revision.load_balancers if revision else [],
             "serviceRegistries": [],
             "scale": {"value": task_set.scale, "unit": "PERCENT"},
             "stabilityStatus": task_set.stability,
