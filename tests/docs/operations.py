@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from botocore import xform_name
 from drydock.gateway.models import FROM_MOTO, LACKING, OWN, operation_names
+from drydock.services.autoscaling.api import AutoScaling
+from drydock.services.ec2.api import Ec2
 from drydock.services.ecs.api import Ecs
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
@@ -14,6 +16,8 @@ from tests.emulator_process import ROOT
 
 PAGE = ROOT / "docs" / "operations.md"
 CLASSES: list[type[Service]] = [Ecs, Iam, Logs, Sts]
+OVER_MOTO: list[type[Service]] = [AutoScaling, Ec2]
+"""Some operations of theirs are ours, the others moto's"""
 
 
 def page() -> str:
@@ -26,13 +30,15 @@ def page() -> str:
         "",
     ]
     for kind in sorted(CLASSES, key=lambda kind: kind.name):
-        names = sorted(name for name in operation_names(kind.name) if hasattr(kind, xform_name(name)))
+        names = _ours(kind)
         lines += [f"## {kind.name} ({len(names)} of {len(operation_names(kind.name))})", "", ", ".join(names) + ".", ""]
     lines += [
         "## Supporting services",
         "",
         f"{', '.join(sorted(FROM_MOTO))}: the control planes of moto. An operation that moto lacks, or only pretends to do, is",
-        "answered with 501.",
+        "answered with 501. Instances really run, and groups keep them. Ours, and not moto's, are:",
+        "",
+        *(f"- {kind.name}: {', '.join(_ours(kind))}." for kind in OVER_MOTO),
         "",
         "## Recognised, not there yet",
         "",
@@ -40,6 +46,10 @@ def page() -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _ours(kind: type[Service]) -> list[str]:
+    return sorted(name for name in operation_names(kind.name) if hasattr(kind, xform_name(name)))
 
 
 if __name__ == "__main__":

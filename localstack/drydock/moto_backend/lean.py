@@ -20,7 +20,7 @@ import botocore
 from botocore import loaders
 
 from drydock.botocore_models import PlainModels
-from drydock.moto_backend import addresses, groups, machines, public_addresses
+from drydock.moto_backend import addresses, groups, machines, parameters, public_addresses
 from drydock.moto_backend.trusted_iam import TrustedIams
 
 OFFERINGS = "ec2/resources/instance_type_offerings"
@@ -200,6 +200,8 @@ def import_service(module: str) -> Any:
         public_addresses.adapt_responses()
     if module == "autoscaling":
         groups.adapt()
+    if module == "ssm":
+        parameters.adapt()
     if module == "awslambda":
         models: Any = importlib.import_module("moto.awslambda.models")
         models.iam_backends = TrustedIams()

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+_UNGIVEN = "ABCDE"
+"""moto's client token where a request had none"""
 PUBLIC_RANGE = ipaddress.ip_network("127.16.0.0/12")
 USER_REASON = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
 
@@ -66,7 +68,7 @@ def put(instance: Any, state: str, reason: str = "", code: str = "", message: st
 
     instance._state = InstanceState(state, CODES[state])
     instance._reason = reason
-    instance.state_reason = StateReason(message, code)
+    instance.state_reason = StateReason(message, code) if code else None  # AWS shows none where there is none
 
 
 def _refuse(instance: Any, what: str) -> None:
@@ -82,6 +84,11 @@ def _by_user() -> tuple[str, str, str]:
     return (f"User initiated ({utcnow():%Y-%m-%d %H:%M:%S} GMT)", *USER_REASON)
 
 
+def _image_name(instance: Any) -> str:
+    image = instance.ec2_backend.amis.get(instance.image_id)
+    return (image.name if image else "") or ""
+
+
 def _adapt_states(instances: Any) -> None:
     from moto.core.utils import utcnow
 
@@ -90,9 +97,19 @@ def _adapt_states(instances: Any) -> None:
 
     def __init__(made: Any, *arguments: Any, **named: Any) -> None:
         initialise(made, *arguments, **named)
+        if not made.security_groups and 0 in made.nics:
+            made.security_groups = list(made.nics[0]._group_set)  # shown by DescribeInstances, as the interface's are
+        if made.client_token == _UNGIVEN:
+            made.client_token = None
         made.reboots = 0
         made.checks_pass_at = 0.0
         put(made, "pending")
+
+    def setup_defaults(made: Any) -> None:
+        volume = made.ec2_backend.create_volume(
+            size=30 if "-ecs-" in _image_name(made) else 8, zone_name=made._placement.zone
+        )
+        made.ec2_backend.attach_volume(volume.id, made.id, made.root_device_name, True)
 
     def start(instance: Any) -> Any:
         previous = copy.copy(instance._state)
@@ -133,6 +150,7 @@ def _adapt_states(instances: Any) -> None:
         detail = {"Name": "reachability", "Status": "passed" if passed else "initializing"}
         return {"Status": "ok" if passed else "initializing", "Details": [detail]}
 
+    kind.setup_defaults = setup_defaults
     kind.__init__, kind.start, kind.stop, kind.terminate, kind.reboot = __init__, start, stop, terminate, reboot
     kind.instance_status = kind.system_status = property(status)
 
@@ -252,7 +270,6 @@ OPERATIONS: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
 def facts(instance: Any, with_user_data: bool) -> dict[str, Any]:
     """An instance in JSON."""
     interface = instance.nics.get(0)
-    image = instance.ec2_backend.amis.get(instance.image_id)
     groups = sorted(interface.group_set, key=lambda g: g.id) if interface else []
     subnet = interface.subnet if interface else None
     vpc = instance.ec2_backend.get_vpc(subnet.vpc_id) if subnet else None
@@ -261,8 +278,8 @@ def facts(instance: Any, with_user_data: bool) -> dict[str, Any]:
         "id": instance.id,
         "state": instance._state.name,
         "reboots": instance.reboots,
-        "image": instance.image_id,
-        "image_name": (image.name if image else "") or "",
+        "image_id": instance.image_id,
+        "image_name": _image_name(instance),
         "architecture": instance.architecture or "x86_64",
         "instance_type": instance.instance_type,
         "profile": profile.get("Arn", "") or "",

@@ -138,7 +138,7 @@ class Groups:
                 await self._terminate(scope, instance)
         unhealthy = [i for i, why in decision.terminate if why in (rules.HEALTH, rules.USER_HEALTH)]
         if decision.launch:
-            await self._launch(scope, facts, decision, told, bool(unhealthy) or not told)
+            await self._launch(scope, facts, decision, told, bool(unhealthy))
         elif told and not decision.terminate:
             pass  # what it changed shows in an activity yet to come
         if decision.launch or decision.terminate:

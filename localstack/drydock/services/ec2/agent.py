@@ -79,18 +79,18 @@ class Agent:
         """Register, and stay connected until cancelled."""
         machine = self._machine
         await self._clock.sleep(durations.scaled(durations.ECS_AGENT_START, self._house.instant))
-        self._say("info", "Loading configuration")
+        self.say("info", "Loading configuration")
         config = agent_config.parse(await read_file(self._house.runtime, machine.id, CONFIG))
         for warning in config.warnings:
-            self._say("warn", warning)
-        self._say("info", f"Amazon ECS agent Version: {agent_config.AGENT_VERSION}, run by Drydock")
+            self.say("warn", warning)
+        self.say("info", f"Amazon ECS agent Version: {agent_config.AGENT_VERSION}, run by Drydock")
         if not await self._register(config):
             return
         registered = False
         try:
             await self._house.ecs.tell_connected(self._scope, machine, True)
             registered = True
-            self._say("info", "Connected to ACS endpoint")
+            self.say("info", "Connected to ACS endpoint")
             await asyncio.Event().wait()
         finally:
             if registered:
@@ -100,30 +100,30 @@ class Agent:
         machine, known = self._machine, bool(self._machine.container_instance_arn)
         cluster = config.cluster or "default"
         if known:
-            self._say("info", "Restored from checkpoint file", containerInstanceARN=machine.container_instance_arn)
+            self.say("info", "Restored from checkpoint file", containerInstanceARN=machine.container_instance_arn)
         document = identity_document(self._scope, machine)
         delay = FIRST_RETRY
         while True:
-            self._say("info", "Registering Instance with ECS")
+            self.say("info", "Registering Instance with ECS")
             try:
                 if not known and not config.cluster:
                     await self._ensure_default_cluster()
                 params = agent_config.registration(config, machine, document)
                 answer = await self._call("RegisterContainerInstance", params)
             except (AwsError, _Unreachable) as error:
-                self._say("error", "Unable to register as a container instance with ECS", error=str(error))
-                self._say("error", f"Error {'re-' if known else ''}registering container instance", error=str(error))
+                self.say("error", "Unable to register as a container instance with ECS", error=str(error))
+                self.say("error", f"Error {'re-' if known else ''}registering container instance", error=str(error))
                 if isinstance(error, AwsError) and known and "not registered" in error.message:
-                    self._say("critical", "Agent will terminally exit, unable to register container instance")
+                    self.say("critical", "Agent will terminally exit, unable to register container instance")
                     return False
                 await self._clock.budget(delay)
                 delay = min(delay * 2, LONGEST_RETRY)
                 continue
             machine.container_instance_arn = answer["containerInstance"]["containerInstanceArn"]
             self._house.machines.put(self._scope, machine.id, machine)
-            self._say("info", "Registered container instance with cluster!")
+            self.say("info", "Registered container instance with cluster!")
             arn = machine.container_instance_arn
-            self._say("info", f"Registration completed successfully. I am running as '{arn}' in cluster '{cluster}'")
+            self.say("info", f"Registration completed successfully. I am running as '{arn}' in cluster '{cluster}'")
             return True
 
     async def _ensure_default_cluster(self) -> None:
@@ -133,9 +133,9 @@ class Agent:
             return
         try:
             await self._call("CreateCluster", {"clusterName": "default"})
-            self._say("info", "Created a cluster!", cluster="default")
+            self.say("info", "Created a cluster!", cluster="default")
         except AwsError as error:
-            self._say("error", "Could not create cluster", cluster="default", error=str(error))
+            self.say("error", "Could not create cluster", cluster="default", error=str(error))
 
     async def _call(self, operation: str, params: dict[str, Any], quietly: bool = False) -> dict[str, Any]:
         """Under the instance's role. Raises AwsError; _Unreachable where no answer can come."""
@@ -160,7 +160,8 @@ class Agent:
                 f"dial tcp {PUBLIC_SERVICE}:443: i/o timeout"
             )
 
-    def _say(self, level: str, message: str, **members: str) -> None:
+    def say(self, level: str, message: str, **members: str) -> None:
+        """A line of its log, which the console shows too."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         further = "".join(f" {name}={json.dumps(value)}" for name, value in members.items())
         line = f"level={level} time={now} msg={json.dumps(message)}{further}"

@@ -126,7 +126,7 @@ def attributes(config: AgentConfig, machine: Machine) -> list[dict[str, str]]:
     found: list[dict[str, str]] = [{"name": f"com.amazonaws.ecs.capability.{each}"} for each in _PLAIN_CAPABILITIES]
     found += [{"name": f"ecs.capability.{each}"} for each in _CAPABILITIES]
     facts = {
-        "ecs.ami-id": machine.image,
+        "ecs.ami-id": machine.image_id,
         "ecs.availability-zone": machine.availability_zone,
         "ecs.instance-type": machine.instance_type,
         "ecs.vpc-id": machine.vpc_id,

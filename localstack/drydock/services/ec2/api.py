@@ -109,7 +109,7 @@ class Ec2(Service):
         if template is not None:
             self._check(request, asked)
         if asked.get("KeyName"):
-            await self._moto(request, "DescribeKeyPairs", {"KeyNames": [asked["KeyName"]]})
+            await self._check_key_pair(request, str(asked["KeyName"]))
         protect = asked.pop("DisableApiTermination", False)
         made = await self._moto(request, "RunInstances", launch.with_defaults(asked, wanted, image))
         ids = [instance["InstanceId"] for instance in made["Instances"]]
@@ -165,6 +165,11 @@ class Ec2(Service):
         if not images:
             raise AwsError("InvalidAMIID.NotFound", f"The image id '[{asked['ImageId']}]' does not exist")
         return dict(images[0])
+
+    async def _check_key_pair(self, request: Request, name: str) -> None:
+        pairs = (await self._moto(request, "DescribeKeyPairs", {})).get("KeyPairs", [])
+        if name not in {pair["KeyName"] for pair in pairs}:
+            raise AwsError("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
 
     async def get_console_output(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:
         """GetConsoleOutput: the latest 64 KiB; nothing in the first minute, unless the latest is asked for."""

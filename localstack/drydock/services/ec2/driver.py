@@ -89,6 +89,13 @@ class MachineDriver:
         self._host_lost = True
         self.notice()
 
+    def deregistered(self) -> None:
+        """ECS does not know its agent any more."""
+        if self._agent is not None and not self._agent.done():
+            self._agent.cancel()
+            agent = Agent(self._house, self.scope, self.machine, self._clock)
+            agent.say("critical", "Agent will terminally exit: the container instance is not active any more")
+
     async def _change(self, seconds: float | None = None) -> None:
         """Wait until something changes, or for so much lab time."""
         self._changed.clear()
@@ -142,7 +149,7 @@ class MachineDriver:
         for name in ("disk", "run", "log"):
             (home / name).mkdir(parents=True, exist_ok=True)
         facts = await self._claim_address()
-        plan = user_data.plan(facts.get("user_data", ""), machine.id, machine.image_name or machine.image)
+        plan = user_data.plan(facts.get("user_data", ""), machine.id, machine.image_name or machine.image_id)
         plan["environment"] = {"AWS_ENDPOINT_URL": self._house.endpoint}
         (home / "run" / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
         image = await asyncio.to_thread(self._house.images.machine)

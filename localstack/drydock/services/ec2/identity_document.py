@@ -23,7 +23,7 @@ def identity_document(scope: Scope, machine: Machine) -> dict[str, Any]:
         "billingProducts": None,
         "devpayProductCodes": None,
         "marketplaceProductCodes": None,
-        "imageId": machine.image,
+        "imageId": machine.image_id,
         "instanceId": machine.id,
         "instanceType": machine.instance_type,
         "kernelId": None,

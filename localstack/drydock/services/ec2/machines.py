@@ -81,9 +81,19 @@ class Machines:
     # ------------------------------------------------------------------ what others want to know
 
     def find(self, scope: Scope, instance_id: str) -> Machine | None:
-        """The machine of an instance that is not terminated."""
+        """The machine of an instance that is on its way up, runs or is on its way down."""
         machine = self.machines.get(scope, instance_id)
-        return machine if machine is not None and machine.state != "terminated" else None
+        if machine is None or machine.state in lifecycle.AT_REST:
+            return None
+        role = self.roles.role(scope, machine)
+        machine.role_arn = role.arn if role else ""
+        return machine
+
+    def deregistered(self, scope: Scope, instance_id: str, container_instance_arn: str) -> None:
+        """ECS does not know its agent any more: the agent ends, as the real one does."""
+        driver = self._drivers.get(instance_id)
+        if driver is not None and driver.machine.container_instance_arn == container_instance_arn:
+            driver.deregistered()
 
     def place_of(self, sandbox: str) -> tuple[Scope, Machine] | None:
         """The running machine whose sandbox this is."""

@@ -44,7 +44,7 @@ def tree(scope: Scope, machine: Machine, user_data: bytes, role: str, credential
 def _meta_data(scope: Scope, machine: Machine, role: str, credentials: Tree | None) -> Tree:
     public = machine.public_address
     found: Tree = {
-        "ami-id": machine.image,
+        "ami-id": machine.image_id,
         "ami-launch-index": str(machine.launch_index),
         "ami-manifest-path": "(unknown)",
         "block-device-mapping": {"ami": "/dev/xvda", "root": "/dev/xvda"},

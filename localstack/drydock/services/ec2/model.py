@@ -14,7 +14,7 @@ class Machine:
     state: str = "pending"
     reboots: int = 0
     """How often a reboot was asked for"""
-    image: str = ""
+    image_id: str = ""
     image_name: str = ""
     architecture: str = "x86_64"
     instance_type: str = ""
@@ -59,6 +59,8 @@ class Machine:
     """Lab time since when it is terminated"""
     pid: int | None = None
     """Of its first process on this computer, while it runs"""
+    role_arn: str = ""
+    """Of its profile's role, when it was last looked up"""
     container_instance_arn: str = ""
     """What ECS called it when its agent registered"""
 
@@ -66,6 +68,16 @@ class Machine:
     def sandbox(self) -> str:
         """The runtime's."""
         return self.id
+
+    @property
+    def hostname(self) -> str:
+        """Its own name, as EC2 gives it."""
+        return self.private_dns
+
+    @property
+    def group_name(self) -> str:
+        """Of its Auto Scaling group; empty if it is in none."""
+        return self.tags.get("aws:autoscaling:groupName", "")
 
     @property
     def has_ecs_agent(self) -> bool:
@@ -88,5 +100,16 @@ def is_ecs_optimized(image_name: str) -> bool:
 
 
 _FACTS = {each.name for each in fields(Machine)} - {
-    *("id", "network", "rebooted", "recovering", "boots", "booted_at", "ended_at", "pid", "container_instance_arn")
+    *(
+        "id",
+        "network",
+        "rebooted",
+        "recovering",
+        "boots",
+        "booted_at",
+        "ended_at",
+        "pid",
+        "container_instance_arn",
+        "role_arn",
+    )
 }

@@ -27,6 +27,7 @@ MOST_NODES = 50_000
 """Of a cloud-config's tree, aliases counted as often as they stand there"""
 Plan = dict[str, Any]
 
+_GZIP = b"\x1f\x8b"
 _TYPES = {
     "#!": "text/x-shellscript",
     "#cloud-config-archive": "text/cloud-config-archive",
@@ -76,7 +77,7 @@ def raw(encoded: str) -> bytes:
 
 def unpacked(data: bytes) -> bytes:
     """What is in it if it is gzip, else itself. Raises BadUserData, also for what grows without measure."""
-    if data[:2] != b"\x1f\x8b":
+    if data[:2] != _GZIP:
         return data
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
@@ -85,6 +86,8 @@ def unpacked(data: bytes) -> bytes:
         raise BadUserData(f"it begins like gzip, but is none: {error}") from error
     if len(found) > LARGEST_UNPACKED:
         raise BadUserData(f"it unpacks to more than {LARGEST_UNPACKED} bytes")
+    if not unpacker.eof:
+        raise BadUserData("it begins like gzip, but its end is missing")
     return found
 
 
@@ -231,6 +234,8 @@ class _Plan:
             if encoding in ("b64", "base64", "gz+b64", "gz+base64", "gzip+b64", "gzip+base64"):
                 data = base64.b64decode(data)
             if encoding.startswith("gz"):
+                if data[:2] != _GZIP:
+                    raise BadUserData("it is not gzip")
                 data = unpacked(data)
         except (binascii.Error, BadUserData) as error:
             self.warn("cc_write_files.py", f"Undecodable content of {path}, encoding {encoding}: {error}")
