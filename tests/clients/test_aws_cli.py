@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.emulator_process import EmulatorProcess
-from tests.services.ecs.story import EXECUTION_POLICY, IMAGE, trust
+from tests.emulator_process import EmulatorProcess, wait_until
+from tests.services.ecs.story import EXECUTION_POLICY, IMAGE, PYTHON, trust
+from tests.services.ecs.yard import AMI, INSTANCE_POLICY, JOIN, answers
 
 pytestmark = pytest.mark.clients
 
@@ -85,6 +86,52 @@ def test_the_aws_cli_starts_a_task_that_ps_shows_and_ends_it(
     events = cli("logs", "get-log-events", "--log-group-name", "/cli", "--log-stream-name", stream)["events"]
     assert [event["message"] for event in events] == ["begun"]
     assert "begun" in cli("logs", "tail", "/cli", "--since", "1d", "--format", "short")
+
+
+def test_the_aws_cli_runs_a_service_on_an_instance(
+    cli: Callable[..., Any], emulator: EmulatorProcess, tmp_path: Path
+) -> None:
+    status = emulator.get("/_drydock/status")["runtime"]
+    if status["tier"] != "namespaces":
+        pytest.skip(f"instances need the namespaces tier: {status['reason']}")
+    cli("iam", "create-role", "--role-name", "node", "--assume-role-policy-document", trust("ec2.amazonaws.com"))
+    cli("iam", "attach-role-policy", "--role-name", "node", "--policy-arn", INSTANCE_POLICY)
+    cli("iam", "create-instance-profile", "--instance-profile-name", "node")
+    cli("iam", "add-role-to-instance-profile", "--instance-profile-name", "node", "--role-name", "node")
+    group = cli("ec2", "create-security-group", "--group-name", "node", "--description", "node")["GroupId"]
+    cli("ec2", "authorize-security-group-ingress", "--group-id", group, "--protocol", "tcp", "--port", "32768-60999",
+        "--cidr", "0.0.0.0/0")  # fmt: skip
+    cli("ecs", "create-cluster", "--cluster-name", "cli")
+    user_data = tmp_path / "user-data"
+    user_data.write_text(JOIN.format("cli"))
+    made = cli("ec2", "run-instances", "--image-id", f"resolve:ssm:{AMI}", "--instance-type", "t3.small",
+               "--security-group-ids", group, "--iam-instance-profile", "Name=node",
+               "--user-data", f"file://{user_data}")["Instances"][0]["InstanceId"]  # fmt: skip
+    wait_until(lambda: cli("ecs", "list-container-instances", "--cluster", "cli")["containerInstanceArns"], "it joined")
+    container = {"name": "web", "image": PYTHON, "command": ["python", "-m", "http.server", "80"], "memory": 64,
+                 "stopTimeout": 2, "portMappings": [{"containerPort": 80, "hostPort": 0}]}  # fmt: skip
+    cli("ecs", "register-task-definition", "--family", "web", "--container-definitions", json.dumps([container]))
+    cli("ecs", "create-service", "--cluster", "cli", "--service-name", "web", "--task-definition", "web",
+        "--desired-count", "2")  # fmt: skip
+    named = ("--cluster", "cli", "--services", "web")
+
+    def told() -> dict[str, Any]:
+        return dict(cli("ecs", "describe-services", *named)["services"][0])
+
+    wait_until(lambda: told()["runningCount"] == 2, "two tasks run", told)
+    cli("ecs", "wait", "services-stable", *named)
+    tasks = cli("ecs", "list-tasks", "--cluster", "cli", "--service-name", "web")["taskArns"]
+    described = cli("ecs", "describe-tasks", "--cluster", "cli", "--tasks", *tasks)["tasks"]
+    found = cli("ec2", "describe-instances", "--instance-ids", made)["Reservations"][0]["Instances"][0]
+    for task in described:
+        port = task["containers"][0]["networkBindings"][0]["hostPort"]
+        assert answers(f"http://{found['PublicIpAddress']}:{port}/") == 200
+    cli("ecs", "update-service", "--cluster", "cli", "--service", "web", "--desired-count", "0")
+    wait_until(lambda: told()["runningCount"] == 0, "none runs", told)
+    cli("ecs", "delete-service", "--cluster", "cli", "--service", "web")
+    wait_until(lambda: told()["status"] == "INACTIVE", "it is gone", told)
+    cli("ec2", "terminate-instances", "--instance-ids", made)
+    cli("ec2", "wait", "instance-terminated", "--instance-ids", made)
 
 
 def test_the_aws_clis_errors_are_readable(emulator: EmulatorProcess, account: str, tmp_path: Path) -> None:
