@@ -33,10 +33,22 @@ def tier(request: pytest.FixtureRequest) -> str:
 def tier_emulator(tier: str, request: pytest.FixtureRequest) -> EmulatorProcess:
     """The emulator whose containers run in ``tier``; skips where the machine does not have it."""
     chosen: EmulatorProcess = request.getfixturevalue("plain_emulator" if tier == "plain" else "emulator")
-    status = chosen.get("/_drydock/status")["runtime"]
-    if status["tier"] != tier:
-        pytest.skip(f"no namespaces tier here: {status['reason']}")
+    need(tier, chosen)
     return chosen
+
+
+@pytest.fixture
+def isolated(emulator: EmulatorProcess) -> EmulatorProcess:
+    """``emulator``, if its containers have namespaces."""
+    need("namespaces", emulator)
+    return emulator
+
+
+def need(tier: str, running: EmulatorProcess) -> None:
+    """Skips, with the machine's reason, where containers run in another tier."""
+    status = running.get("/_drydock/status")["runtime"]
+    if status["tier"] != tier:
+        pytest.skip(f"no {tier} tier here: {status['reason']}")
 
 
 @pytest.fixture

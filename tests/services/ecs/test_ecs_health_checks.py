@@ -132,7 +132,7 @@ def test_checks_end_with_the_container(story: Story, emulator: EmulatorProcess) 
     assert task["containers"][0]["exitCode"] == 0
 
 
-def test_it_runs_in_the_container(story: Story) -> None:
+def test_it_runs_in_the_container(story: Story, isolated: EmulatorProcess) -> None:
     """With its environment, its working directory and its user."""
     story.aws("logs").create_log_group(logGroupName="/yard")
     own = f'test "$COLOUR" = blue && test "$(pwd)" = /var/tmp && test "$(id -u)" = {seen_id(65534)}'

@@ -22,13 +22,6 @@ def holds(mebibytes: int, seconds: float = 0.0) -> dict[str, Any]:
     return {"image": PYTHON, "command": ["python", "-c", text]}
 
 
-@pytest.fixture
-def isolated(emulator: EmulatorProcess) -> EmulatorProcess:
-    if emulator.get("/_drydock/health")["runtime_tier"] != "namespaces":
-        pytest.skip("needs the namespaces tier")
-    return emulator
-
-
 def test_a_soft_limit_does_not_kill(tier_story: Story) -> None:
     task, lines = tier_story.logged(holds(160) | {"memoryReservation": 32})
     assert lines == ["fits"], reason_of(task)

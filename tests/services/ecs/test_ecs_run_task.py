@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator_process import wait_until
+from tests.emulator_process import EmulatorProcess, wait_until
 from tests.services.ecs.story import PYTHON, Story, id_of, marked_sleep, processes, seen_id, shown
 
 SLEEP = {"command": ["sleep", "300"], "stopTimeout": 2}
@@ -54,7 +54,7 @@ def test_the_network_interface_is_in_the_subnet_while_the_task_lives(story: Stor
     assert len(interfaces(story)) == before
 
 
-def test_its_address_is_the_one_inside(story: Story) -> None:
+def test_its_address_is_the_one_inside(story: Story, isolated: EmulatorProcess) -> None:
     show = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
             "s.connect(('169.254.170.2', 9)); print(s.getsockname()[0]); print(socket.gethostname())")  # fmt: skip
     task, lines = story.logged({"image": PYTHON, "command": ["python", "-c", show]})
@@ -176,7 +176,7 @@ def test_a_task_can_be_found_by_its_id_and_its_arn(story: Story) -> None:
     assert story.ecs.stop_task(cluster="yard", task=arn)["task"]["stoppedReason"] == stopped["stoppedReason"]
 
 
-def test_entry_point_working_directory_and_user(story: Story) -> None:
+def test_entry_point_working_directory_and_user(story: Story, isolated: EmulatorProcess) -> None:
     container = {"entryPoint": ["sh", "-c"], "command": ["pwd; id -u"], "workingDirectory": "/tmp", "user": "65534"}
     task, lines = story.logged(container)
     assert shown(task) == [("STOPPED", 0, None)]

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.emulator_process import EmulatorProcess
 from tests.services.ecs.story import Story, reason_of, shown
-
-
-@pytest.fixture
-def isolated(emulator: EmulatorProcess) -> EmulatorProcess:
-    """Skips where the containers have no mounts of their own."""
-    if emulator.get("/_drydock/health")["runtime_tier"] != "namespaces":
-        pytest.skip("read-only mounts need the namespaces tier")
-    return emulator
 
 
 def mounted(path: str = "/data", volume: str = "data", **given: Any) -> dict[str, Any]:
