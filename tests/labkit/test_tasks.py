@@ -112,10 +112,11 @@ def test_cleanup_takes_down_tasks_groups_and_parameters(
 
 def test_what_the_target_does_not_have_is_skipped_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
     with lab.skip_what_is_missing():
-        lab.client("ecs").create_capacity_provider(
-            name="c", autoScalingGroupProvider={"autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:1:x"}
+        role = "arn:aws:iam::111122223333:role/r"
+        lab.client("ecs").create_express_gateway_service(
+            executionRoleArn=role, infrastructureRoleArn=role, primaryContainer={"image": IMAGE}
         )
-        pytest.fail("Drydock has capacity providers of one's own now: choose another operation here")
+        pytest.fail("Drydock has express services now: choose another operation here")
     told = capsys.readouterr().out
     assert told.startswith("Skipped on this target, which answers:\nNotImplemented: ")
 
