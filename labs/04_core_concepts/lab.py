@@ -427,29 +427,52 @@ lab.draw_cluster("lab04")
 # autoscaling, and exposes the task to the outside world" is a service; only that the load balancer is a thing of its own,
 # in which the service registers its tasks, and that scaling is done to it by Application Auto Scaling.
 #
-# The next cell makes one where the target has services. The emulator does not have them yet. It could easily answer "ACTIVE"
-# and do nothing; it says no instead, because a service that replaces nobody teaches you something false.
+# The next cell gives such an order, for one task, and waits until it is carried out.
+
 
 # %% id="create-service"
-with lab.skip_what_is_missing():
-    try:
-        ecs.create_service(
-            cluster="lab04", serviceName="lab04-web", taskDefinition="lab04-web", desiredCount=1, launchType="FARGATE",
-            networkConfiguration=network,
-        )  # fmt: skip
-    except ecs.exceptions.InvalidParameterException:
-        print("It is there already, which is fine.")
-    lab.wait(
-        lambda: ecs.describe_services(cluster="lab04", services=["lab04-web"])["services"][0]["runningCount"],
-        until=bool,
-        name="the service's task",
-    )
-    service = ecs.describe_services(cluster="lab04", services=["lab04-web"])["services"][0]
-    lab.show(service, columns=["serviceName", "status", "desiredCount", "runningCount"])
+def service():
+    """As ECS describes it now."""
+    return ecs.describe_services(cluster="lab04", services=["lab04-web"])["services"][0]
+
+
+try:
+    ecs.create_service(
+        cluster="lab04", serviceName="lab04-web", taskDefinition="lab04-web", desiredCount=1, launchType="FARGATE",
+        networkConfiguration=network,
+    )  # fmt: skip
+except ecs.exceptions.InvalidParameterException:
+    print("It is there already, which is fine.")
+lab.wait(service, until=lambda seen: seen["deployments"][0]["rolloutState"] == "COMPLETED", name="the service")
+lab.show(service(), columns=["serviceName", "status", "desiredCount", "runningCount"])
+
+# %% [markdown] id="service-kill-why"
+# It has started a task of its own, beside the one that you ran. Stop that task behind the service's back: nobody tells the
+# service, it has to notice.
+
+# %% id="service-kill"
+[kept] = ecs.list_tasks(cluster="lab04", serviceName="lab04-web")["taskArns"]
+ecs.stop_task(cluster="lab04", task=kept, reason="to see what the service does about it")
+
+
+def others():
+    """Tasks of the service, other than the one that was stopped."""
+    return [arn for arn in ecs.list_tasks(cluster="lab04", serviceName="lab04-web")["taskArns"] if arn != kept]
+
+
+[successor] = lab.wait(others, until=bool, name="another task of the service")
+lab.wait(lambda: describe(successor), until="RUNNING", name="the new task")
+for event in reversed(service()["events"]):
+    if "has started" in event["message"]:
+        print(event["message"])
+
+# %% [markdown] id="service-kill-read"
+# Nobody had to be called at night. What a service does it also tells: its **events** are the first place to look when you
+# wonder why something runs, or does not.
 
 # %% [markdown] id="service-where"
-# Chapter 03 shows what goes wrong without services, chapter 10 makes the first one, chapter 13 puts it behind a load
-# balancer, chapter 14 scales it.
+# Chapter 03 shows what goes wrong without services, chapter 10 runs one on machines of your own, chapter 13 puts one behind
+# a load balancer, chapter 14 scales it.
 
 # %% [markdown] id="inside"
 # ## Ask from within: who am I?
@@ -912,7 +935,7 @@ lab.cleanup(here)
 # * **The task's public address is one of the internet's**, so while it runs anybody may read its greeting. The emulator shows
 #   an address, too, but it leads nowhere: the page is on your own machine only, where `lab.url` says. (Security groups are
 #   asked on both: without the one of this chapter the page would time out.)
-# * **Services exist there,** so the cell above made one, with a task of its own, and the clean-up deleted it.
+# * **A service takes its time.** Between the end of a task and the start of its successor may be half a minute.
 # * **The memory limit is exact.** On Fargate and on EC2 the kernel kills at the byte. The emulator lets the kernel do it
 #   where it may (`./lab status` says), else it looks often and kills late: a program that takes memory fast may overshoot.
 # * **The soft limit** has no consequence on Fargate beyond the sum of the containers; on EC2 instances it decides how many
