@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.emulator_process import EmulatorProcess, wait_until
+from tests.services.ecs.instances import AMI, INSTANCE_POLICY, JOIN, answers
 from tests.services.ecs.story import EXECUTION_POLICY, IMAGE, PYTHON, trust
-from tests.services.ecs.yard import AMI, INSTANCE_POLICY, JOIN, answers
 
 pytestmark = pytest.mark.clients
 

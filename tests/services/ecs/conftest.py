@@ -9,6 +9,7 @@ import pytest
 
 from tests.emulator_process import EmulatorProcess
 from tests.services.ecs.story import Story
+from tests.services.ecs.yard import Yard
 
 
 @pytest.fixture
@@ -66,3 +67,9 @@ def tier_story(tier_emulator: EmulatorProcess, account: str) -> Iterator[Story]:
     faults = tier_emulator.faults()
     tier_emulator.get("/_drydock/reset", {"account": account})
     assert faults == []
+
+
+@pytest.fixture
+def yard(aws: Callable[..., Any], account: str) -> Yard:
+    """As ``story``, for services."""
+    return Yard(aws, account)

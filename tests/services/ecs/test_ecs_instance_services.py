@@ -13,22 +13,22 @@ from typing import Any
 import pytest
 
 from tests.emulator_process import EmulatorProcess, wait_until
+from tests.services.ecs.instances import AMI, JOIN, Instances, answers
 from tests.services.ecs.story import processes
 from tests.services.ecs.test_ecs_instances import refused
-from tests.services.ecs.yard import AMI, JOIN, Yard, answers
 
 TERMINATED = "Host EC2 (instance {}) terminated."
 
 
 @pytest.fixture
-def yard(aws: Callable[..., Any], account: str, emulator: EmulatorProcess) -> Yard:
+def yard(aws: Callable[..., Any], account: str, emulator: EmulatorProcess) -> Instances:
     status = emulator.get("/_drydock/status")["runtime"]
     if status["tier"] != "namespaces":
         pytest.skip(f"instances need the namespaces tier: {status['reason']}")
-    return Yard(aws, account)
+    return Instances(aws, account)
 
 
-def test_a_service_spreads_over_zones_and_answers(yard: Yard) -> None:
+def test_a_service_spreads_over_zones_and_answers(yard: Instances) -> None:
     first, second = yard.launch(2)
     yard.service("web", yard.web(), 4)
     yard.steady("web")
@@ -40,7 +40,7 @@ def test_a_service_spreads_over_zones_and_answers(yard: Yard) -> None:
         assert answers(f"http://{yard.address(task['containerInstanceArn'])}:{port}/") == 200
 
 
-def test_a_terminated_instances_tasks_are_replaced(yard: Yard) -> None:
+def test_a_terminated_instances_tasks_are_replaced(yard: Instances) -> None:
     first, second = yard.launch(2)
     yard.service("web", yard.definition("web"), 4)
     yard.steady("web")
@@ -53,7 +53,7 @@ def test_a_terminated_instances_tasks_are_replaced(yard: Yard) -> None:
     assert yard.registered() == [second]
 
 
-def test_an_instance_is_drained(yard: Yard) -> None:
+def test_an_instance_is_drained(yard: Instances) -> None:
     first, second = yard.launch(2)
     yard.service("web", yard.definition("web"), 4)
     yard.service("agent", yard.definition("agent"), None, schedulingStrategy="DAEMON")
@@ -70,7 +70,7 @@ def test_an_instance_is_drained(yard: Yard) -> None:
     wait_until(lambda: sorted(yard.on("agent")) == sorted([first, second]), "the daemon is back")
 
 
-def test_a_daemon_on_every_instance_that_joins(yard: Yard) -> None:
+def test_a_daemon_on_every_instance_that_joins(yard: Instances) -> None:
     yard.launch()
     yard.service("agent", yard.definition("agent"), None, schedulingStrategy="DAEMON")
     yard.steady("agent")
@@ -89,7 +89,7 @@ def test_a_daemon_on_every_instance_that_joins(yard: Yard) -> None:
     ({"memory": 4096}, "has insufficient memory available."),
     ({"portMappings": [{"containerPort": 80, "hostPort": 22}]}, "is already using a port required by your task."),
 ])  # fmt: skip
-def test_a_service_that_cannot_be_placed_says_why(yard: Yard, container: dict[str, Any], reason: str) -> None:
+def test_a_service_that_cannot_be_placed_says_why(yard: Instances, container: dict[str, Any], reason: str) -> None:
     [arn] = yard.launch()
     yard.service("big", yard.definition("big", container))
     wait_until(lambda: yard.events("big"), "an event")
@@ -102,7 +102,7 @@ def test_a_service_that_cannot_be_placed_says_why(yard: Yard, container: dict[st
     assert (found["runningCount"], found["pendingCount"]) == (0, 0)
 
 
-def test_a_service_without_instances_waits_for_one(yard: Yard) -> None:
+def test_a_service_without_instances_waits_for_one(yard: Instances) -> None:
     yard.service("web", yard.definition("web"), 2)
     wait_until(lambda: yard.events("web"), "an event")
     assert yard.events("web") == [
@@ -114,7 +114,7 @@ def test_a_service_without_instances_waits_for_one(yard: Yard) -> None:
     yard.steady("web")
 
 
-def test_the_next_revision_waits_for_the_fixed_port(yard: Yard) -> None:
+def test_the_next_revision_waits_for_the_fixed_port(yard: Instances) -> None:
     """On one instance the old task must go before the new one fits: with a minimum of 0 it does, with 100 it never can."""
     yard.launch()
     configuration = {"minimumHealthyPercent": 0, "maximumPercent": 100}
@@ -131,7 +131,7 @@ def test_the_next_revision_waits_for_the_fixed_port(yard: Yard) -> None:
     assert yard.told("web")["runningCount"] == 1
 
 
-def test_a_capacity_provider_of_an_auto_scaling_group(yard: Yard) -> None:
+def test_a_capacity_provider_of_an_auto_scaling_group(yard: Instances) -> None:
     template = {
         "ImageId": yard.aws("ssm").get_parameter(Name=AMI)["Parameter"]["Value"],
         "InstanceType": "t3.small", "SecurityGroupIds": [yard.group],
@@ -169,7 +169,7 @@ def test_a_capacity_provider_of_an_auto_scaling_group(yard: Yard) -> None:
     assert failed["updateStatus"] == "DELETE_FAILED"
 
 
-def test_an_instance_that_comes_back_is_the_same(yard: Yard) -> None:
+def test_an_instance_that_comes_back_is_the_same(yard: Instances) -> None:
     [arn] = yard.launch()
     yard.service("web", yard.definition("web"), 1)
     yard.steady("web")
@@ -183,7 +183,7 @@ def test_an_instance_that_comes_back_is_the_same(yard: Yard) -> None:
     yard.steady("web")
 
 
-def _round(chance: random.Random, yard: Yard, emulator: EmulatorProcess) -> str:
+def _round(chance: random.Random, yard: Instances, emulator: EmulatorProcess) -> str:
     """Something bad happens."""
     what = chance.choice(["task", "process", "reboot", "terminate", "emulator"])
     tasks = yard.ecs.list_tasks(cluster="yard", serviceName="web")["taskArns"]
@@ -213,7 +213,7 @@ def test_ten_rounds_of_bad_luck_always_converge(tmp_path: Path) -> None:
         status = emulator.get("/_drydock/status")["runtime"]
         if status["tier"] != "namespaces":
             pytest.skip(f"instances need the namespaces tier: {status['reason']}")
-        yard = Yard(lambda service: emulator.client(service, account="123456789012"), "123456789012")
+        yard = Instances(lambda service: emulator.client(service, account="123456789012"), "123456789012")
         yard.launch(2)
         yard.service("web", yard.definition("web", {"command": ["sleep", "31415"]}), 4)
         yard.steady("web")

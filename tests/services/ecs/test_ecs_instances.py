@@ -9,18 +9,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.emulator_process import EmulatorProcess, wait_until
-from tests.services.ecs.yard import JOIN, Yard, answers
+from tests.services.ecs.instances import JOIN, Instances, answers
 
 INVALID = "InvalidParameterException"
 AGENTS_PORTS = ["22", "2375", "2376", "51678", "51679"]
 
 
 @pytest.fixture
-def yard(aws: Callable[..., Any], account: str, emulator: EmulatorProcess) -> Yard:
+def yard(aws: Callable[..., Any], account: str, emulator: EmulatorProcess) -> Instances:
     status = emulator.get("/_drydock/status")["runtime"]
     if status["tier"] != "namespaces":
         pytest.skip(f"instances need the namespaces tier: {status['reason']}")
-    return Yard(aws, account)
+    return Instances(aws, account)
 
 
 def refused(call: Callable[..., Any], **given: Any) -> tuple[str, str]:
@@ -29,7 +29,7 @@ def refused(call: Callable[..., Any], **given: Any) -> tuple[str, str]:
     return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
-def test_an_instance_joins_with_what_its_type_has(yard: Yard) -> None:
+def test_an_instance_joins_with_what_its_type_has(yard: Instances) -> None:
     [arn] = yard.launch()
     found = yard.instance(arn)
     assert found["ec2InstanceId"] == yard.instances[0]
@@ -48,7 +48,7 @@ def test_an_instance_joins_with_what_its_type_has(yard: Yard) -> None:
     assert refused(yard.ecs.delete_cluster, cluster="yard")[0] == "ClusterContainsContainerInstancesException"
 
 
-def test_several_copies_on_one_instance_each_with_a_port_of_its_own(yard: Yard) -> None:
+def test_several_copies_on_one_instance_each_with_a_port_of_its_own(yard: Instances) -> None:
     [arn] = yard.launch()
     tasks, failures = yard.place(yard.web(), count=3)
     assert failures == []
@@ -70,7 +70,7 @@ def test_several_copies_on_one_instance_each_with_a_port_of_its_own(yard: Yard) 
     assert yard.left(arn) == yard.left(arn, "registered")
 
 
-def test_fixed_ports_collide_on_one_instance_and_not_on_two(yard: Yard) -> None:
+def test_fixed_ports_collide_on_one_instance_and_not_on_two(yard: Instances) -> None:
     yard.launch(2)
     definition = yard.web(host_port=8081)
     tasks, failures = yard.place(definition, count=3)
@@ -81,7 +81,7 @@ def test_fixed_ports_collide_on_one_instance_and_not_on_two(yard: Yard) -> None:
     assert {answers(f"http://{yard.address(place)}:8081/") for place in places} == {200}
 
 
-def test_the_security_group_decides_about_host_ports(yard: Yard) -> None:
+def test_the_security_group_decides_about_host_ports(yard: Instances) -> None:
     closed = yard.ec2.create_security_group(GroupName="closed", Description="closed")["GroupId"]
     [arn] = yard.launch(SecurityGroupIds=[closed])
     [task], _ = yard.place(yard.web(host_port=8081))
@@ -93,7 +93,7 @@ def test_the_security_group_decides_about_host_ports(yard: Yard) -> None:
     assert answers(f"http://{yard.address(arn)}:8081/") == 200
 
 
-def test_a_host_port_is_there_inside_the_instance_too(yard: Yard) -> None:
+def test_a_host_port_is_there_inside_the_instance_too(yard: Instances) -> None:
     """A task in host mode is in the instance's own network."""
     yard.launch()
     [web], _ = yard.place(yard.web(host_port=8081))
@@ -110,7 +110,7 @@ def test_a_host_port_is_there_inside_the_instance_too(yard: Yard) -> None:
     assert yard.lines(f"p/c0/{client.rpartition('/')[2]}") == ["200"]
 
 
-def test_host_mode_uses_the_instances_own_ports(yard: Yard) -> None:
+def test_host_mode_uses_the_instances_own_ports(yard: Instances) -> None:
     [arn] = yard.launch()
     serve = {"image": "python:3-slim", "command": ["python", "-m", "http.server", "8085"]}
     definition = yard.definition("host", serve | {"portMappings": [{"containerPort": 8085}]}, networkMode="host")
@@ -125,7 +125,7 @@ def test_host_mode_uses_the_instances_own_ports(yard: Yard) -> None:
     assert answers(f"http://{yard.address(arn)}:8085/") == 200
 
 
-def test_a_program_of_the_instance_has_the_port_already(yard: Yard) -> None:
+def test_a_program_of_the_instance_has_the_port_already(yard: Instances) -> None:
     """The scheduler does not know of it; the container cannot be started, in Docker's words."""
     serve = f"{JOIN.format('yard')}nohup python3 -m http.server 8081 >/dev/null 2>&1 &\n"
     yard.launch(UserData=serve)
@@ -134,7 +134,7 @@ def test_a_program_of_the_instance_has_the_port_already(yard: Yard) -> None:
     assert "Bind for 0.0.0.0:8081 failed: port is already allocated" in container["reason"]
 
 
-def test_awsvpc_tasks_have_an_interface_of_their_own(yard: Yard) -> None:
+def test_awsvpc_tasks_have_an_interface_of_their_own(yard: Instances) -> None:
     [arn] = yard.launch()
     definition = yard.definition("own", networkMode="awsvpc")
     subnet = next(each["value"] for each in yard.instance(arn)["attributes"] if each["name"] == "ecs.subnet-id")
@@ -152,7 +152,7 @@ def test_awsvpc_tasks_have_an_interface_of_their_own(yard: Yard) -> None:
     ) == (INVALID, "Assign public IP is not supported for this launch type.")  # fmt: skip
 
 
-def test_none_has_no_network(yard: Yard) -> None:
+def test_none_has_no_network(yard: Instances) -> None:
     yard.launch()
     [task], _ = yard.place(yard.definition("alone", networkMode="none"))
     found = yard.until(task)
@@ -165,14 +165,14 @@ def test_none_has_no_network(yard: Yard) -> None:
     ({"memory": 4096}, "RESOURCE:MEMORY"),
     ({"portMappings": [{"containerPort": 80, "hostPort": 22}]}, "RESOURCE:PORTS"),
 ])  # fmt: skip
-def test_why_a_task_finds_no_place(yard: Yard, container: dict[str, Any], reason: str) -> None:
+def test_why_a_task_finds_no_place(yard: Instances, container: dict[str, Any], reason: str) -> None:
     [arn] = yard.launch()
     answer = yard.ecs.run_task(cluster="yard", taskDefinition=yard.definition("big", container))
     assert answer["tasks"] == []
     assert answer["failures"] == [{"arn": arn, "reason": reason}]
 
 
-def test_what_a_task_takes_is_counted_exactly(yard: Yard) -> None:
+def test_what_a_task_takes_is_counted_exactly(yard: Instances) -> None:
     [arn] = yard.launch()
     before = yard.left(arn)
     soft = {"cpu": 100, "memory": 500, "memoryReservation": 200}
@@ -187,7 +187,7 @@ def test_what_a_task_takes_is_counted_exactly(yard: Yard) -> None:
     assert yard.left(arn) == before
 
 
-def test_constraints_and_strategies(yard: Yard) -> None:
+def test_constraints_and_strategies(yard: Instances) -> None:
     first, second = yard.launch(2)
     yard.ecs.put_attributes(cluster="yard", attributes=[{"name": "stack", "value": "blue", "targetId": first}])
     definition = yard.definition("small")
@@ -213,7 +213,7 @@ def test_constraints_and_strategies(yard: Yard) -> None:
     assert chosen["containerInstanceArns"] == [second]
 
 
-def test_start_task_where_it_is_told(yard: Yard) -> None:
+def test_start_task_where_it_is_told(yard: Instances) -> None:
     first, second = yard.launch(2)
     definition = yard.web(host_port=8081)
     gone = first[:-32] + "0" * 32
@@ -227,7 +227,7 @@ def test_start_task_where_it_is_told(yard: Yard) -> None:
     assert found == [answer["tasks"][0]["taskArn"]]
 
 
-def test_deregistration(yard: Yard) -> None:
+def test_deregistration(yard: Instances) -> None:
     [arn] = yard.launch()
     [task], _ = yard.place(yard.definition("small"))
     yard.until(task)
@@ -242,14 +242,14 @@ def test_deregistration(yard: Yard) -> None:
     yard.ecs.delete_cluster(cluster="yard")
 
 
-def test_the_default_cluster_is_where_an_instance_without_a_word_goes(yard: Yard) -> None:
+def test_the_default_cluster_is_where_an_instance_without_a_word_goes(yard: Instances) -> None:
     yard.cluster = "default"
     yard.ecs.create_cluster(clusterName="default")
     [arn] = yard.launch(UserData="#!/bin/bash\ntrue\n")
     assert ":container-instance/default/" in arn
 
 
-def test_without_a_role_it_never_joins(yard: Yard) -> None:
+def test_without_a_role_it_never_joins(yard: Instances) -> None:
     ami = yard.aws("ssm").get_parameter(Name="/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id")
     made = yard.ec2.run_instances(
         ImageId=ami["Parameter"]["Value"], InstanceType="t3.small", MinCount=1, MaxCount=1,

@@ -1,167 +1,133 @@
-"""A story with container instances: EC2 instances whose user data makes them join the cluster."""
+"""What the tests of services need again and again: a service, its tasks and events, and a service brought to a state."""
 
 from __future__ import annotations
 
-import urllib.request
+import re
+from collections.abc import Callable
 from typing import Any
 
-from tests.emulator_process import wait_until
-from tests.services.ecs.story import IMAGE, PYTHON, Clients, Story, trust
+import pytest
+from botocore.exceptions import ClientError
 
-AMI = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
-INSTANCE_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
-JOIN = "#!/bin/bash\necho ECS_CLUSTER={} >> /etc/ecs/ecs.config\n"
+from tests.emulator_process import wait_until
+from tests.services.ecs.story import Story, id_of, marked_sleep
+
+INVALID = "InvalidParameterException"
+NO_IMAGE = "public.ecr.aws/docker/library/there-is-none:1"
+STEADY = "(service {}) has reached a steady state."
 
 
 class Yard(Story):
-    """``instances`` are EC2 instance ids, in the order in which they were launched."""
+    """A story with services; they are called ``web`` unless a test says otherwise."""
 
-    def __init__(self, aws: Clients, account: str) -> None:
-        super().__init__(aws, account)
-        self.ec2 = aws("ec2")
-        self.instances: list[str] = []
-        self._profile = ""
-        self._group = ""
+    def sleeper(self, family: str = "web", **given: Any) -> tuple[str, str]:
+        """A definition whose container sleeps: its ARN, and the argument by which its processes are known."""
+        command, marker = marked_sleep()
+        return self.register({"command": command, "stopTimeout": 2} | given, family=family), marker
 
-    @property
-    def profile(self) -> str:
-        """An instance profile whose role may register."""
-        if not self._profile:
-            iam = self.aws("iam")
-            iam.create_role(RoleName="ecsInstanceRole", AssumeRolePolicyDocument=trust("ec2.amazonaws.com"))
-            iam.attach_role_policy(RoleName="ecsInstanceRole", PolicyArn=INSTANCE_POLICY)
-            iam.create_instance_profile(InstanceProfileName="ecsInstanceRole")
-            iam.add_role_to_instance_profile(InstanceProfileName="ecsInstanceRole", RoleName="ecsInstanceRole")
-            self._profile = "ecsInstanceRole"
-        return self._profile
+    def create(self, definition: str, count: int | None = 1, name: str = "web", **given: Any) -> dict[str, Any]:
+        """On Fargate; the answer's service."""
+        base: dict[str, Any] = {"cluster": self.cluster, "serviceName": name, "networkConfiguration": self.network}
+        if definition:
+            base["taskDefinition"] = definition
+        if count is not None:
+            base["desiredCount"] = count
+        if "capacityProviderStrategy" not in given:
+            base["launchType"] = "FARGATE"
+        return dict(self.ecs.create_service(**(base | given))["service"])
 
-    @property
-    def group(self) -> str:
-        """A security group that admits everybody."""
-        if not self._group:
-            self._group = self.ec2.create_security_group(GroupName="open", Description="open")["GroupId"]
-            everything = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 65535, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-            self.ec2.authorize_security_group_ingress(GroupId=self._group, IpPermissions=[everything])
-        return self._group
+    def update(self, name: str = "web", **given: Any) -> dict[str, Any]:
+        return dict(self.ecs.update_service(cluster=self.cluster, service=name, **given)["service"])
 
-    def launch(self, count: int = 1, **given: Any) -> list[str]:
-        """Instances in the subnets in turn; the ARNs of the container instances they became, once they are connected."""
-        known = set(self.registered())
-        subnets = [subnet["SubnetId"] for subnet in self.ec2.describe_subnets()["Subnets"]]
-        ami = self.aws("ssm").get_parameter(Name=AMI)["Parameter"]["Value"]
-        base = {
-            "ImageId": ami, "InstanceType": "t3.small", "MinCount": 1, "MaxCount": 1,
-            "SecurityGroupIds": [self.group], "IamInstanceProfile": {"Name": self.profile},
-            "UserData": JOIN.format(self.cluster),
-        }  # fmt: skip
-        for _ in range(count):
-            subnet = subnets[len(self.instances) % len(subnets)]
-            made = self.ec2.run_instances(**(base | {"SubnetId": subnet} | given))["Instances"][0]
-            self.instances.append(made["InstanceId"])
-        fresh = set(self.instances[-count:])
+    def service(self, name: str = "web", **given: Any) -> dict[str, Any]:
+        answer = self.ecs.describe_services(cluster=self.cluster, services=[name], **given)
+        assert answer["failures"] == []
+        return dict(answer["services"][0])
 
-        def joined() -> list[str]:
-            arns = [one["containerInstanceArn"] for one in self.described() if one["ec2InstanceId"] in fresh]
-            return arns if len(arns) == count and set(arns) <= set(self.connected()) else []
+    def tasks(self, name: str = "web", **given: Any) -> list[dict[str, Any]]:
+        """Those that are to run (or ``desiredStatus``), described; the oldest first."""
+        arns = self.ecs.list_tasks(cluster=self.cluster, serviceName=name, **given)["taskArns"]
+        found: list[dict[str, Any]] = []
+        for first in range(0, len(arns), 100):
+            found += self.ecs.describe_tasks(cluster=self.cluster, tasks=arns[first : first + 100])["tasks"]
+        return sorted(found, key=lambda task: task["createdAt"])
 
-        wait_until(joined, "the instances have joined", self.consoles)
-        return [arn for arn in joined() if arn not in known]
+    def messages(self, name: str = "web") -> list[str]:
+        """The service's events, the oldest first."""
+        return [event["message"] for event in reversed(self.service(name)["events"])]
 
-    def registered(self) -> list[str]:
-        return list(self.ecs.list_container_instances(cluster=self.cluster)["containerInstanceArns"])
-
-    def connected(self) -> list[str]:
-        return [each["containerInstanceArn"] for each in self.described() if each["agentConnected"]]
-
-    def described(self) -> list[dict[str, Any]]:
-        arns = self.registered()
-        if not arns:
-            return []
-        found = self.ecs.describe_container_instances(cluster=self.cluster, containerInstances=arns)
-        return list(found["containerInstances"])
-
-    def instance(self, arn: str) -> dict[str, Any]:
-        found = self.ecs.describe_container_instances(cluster=self.cluster, containerInstances=[arn])
-        return dict(found["containerInstances"][0])
-
-    def consoles(self) -> str:
-        """Of those that can still be described."""
-        found = self.ec2.describe_instances()["Reservations"]
-        ids = [instance["InstanceId"] for reservation in found for instance in reservation["Instances"]]
-        return "\n".join(self.ec2.get_console_output(InstanceId=one).get("Output", "") for one in ids)
-
-    def left(self, arn: str, kind: str = "remaining") -> dict[str, Any]:
-        """CPU, MEMORY and PORTS that remain, or are ``registered``."""
-        found = {}
-        for resource in self.instance(arn)[f"{kind}Resources"]:
-            found[resource["name"]] = resource.get("stringSetValue", resource["integerValue"])
-        return found
-
-    def definition(self, family: str, *containers: dict[str, Any], **given: Any) -> str:
-        """For instances: in bridge mode unless asked otherwise."""
-        base = {"image": IMAGE, "memory": 64, "command": ["sleep", "300"], "stopTimeout": 2}
-        filled = [{"name": f"c{number}"} | base | one for number, one in enumerate(containers or ({},))]
-        made = self.ecs.register_task_definition(family=family, containerDefinitions=filled, **given)
-        return str(made["taskDefinition"]["taskDefinitionArn"])
-
-    def web(self, family: str = "web", host_port: int = 0, **given: Any) -> str:
-        """A definition of a web server on port 80."""
-        serve = {"image": PYTHON, "command": ["python", "-m", "http.server", "80"]}
-        return self.definition(family, serve | {"portMappings": [{"containerPort": 80, "hostPort": host_port}]} | given)
-
-    def place(self, definition: str, count: int = 1, **given: Any) -> tuple[list[str], list[str]]:
-        """RunTask on instances: (ARNs of the tasks, reasons of the failures)."""
-        answer = self.ecs.run_task(cluster=self.cluster, taskDefinition=definition, count=count, **given)
-        return [task["taskArn"] for task in answer["tasks"]], [each["reason"] for each in answer["failures"]]
-
-    def service(self, name: str, definition: str, count: int | None = 1, **given: Any) -> None:
-        """One on instances."""
-        desired = {} if count is None else {"desiredCount": count}
-        base = {"cluster": self.cluster, "launchType": "EC2", **desired}
-        self.ecs.create_service(**(base | {"serviceName": name, "taskDefinition": definition} | given))
-
-    def told(self, name: str) -> dict[str, Any]:
-        return dict(self.ecs.describe_services(cluster=self.cluster, services=[name])["services"][0])
-
-    def events(self, name: str) -> list[str]:
-        """Oldest first."""
-        return [event["message"] for event in reversed(self.told(name)["events"])]
-
-    def steady(self, name: str) -> dict[str, Any]:
-        """The service when its one deployment has completed with all tasks running."""
+    def steady(self, name: str = "web", running: int | None = None) -> dict[str, Any]:
+        """The service, when its only deployment has completed and its newest event says that it is steady."""
+        last: dict[str, Any] = {}
 
         def there() -> bool:
-            found = self.told(name)
-            rolled = [each["rolloutState"] for each in found["deployments"]] == ["COMPLETED"]
-            return rolled and found["runningCount"] == found["desiredCount"] and not found["pendingCount"]
+            last.clear()
+            last.update(self.service(name))
+            first, *others = last["deployments"]
+            counts = (last["runningCount"], last["pendingCount"]) == (last["desiredCount"], 0)
+            told = bool(last["events"]) and last["events"][0]["message"] == STEADY.format(name)
+            return counts and told and first["rolloutState"] == "COMPLETED" and not others
 
-        wait_until(there, f"{name} is steady", lambda: self.events(name))
-        return self.told(name)
+        wait_until(there, f"{name} is steady", lambda: last)
+        assert running in (None, last["runningCount"])
+        return last
 
-    def on(self, name: str) -> list[str]:
-        """The container instance of each task of a service."""
-        arns = self.ecs.list_tasks(cluster=self.cluster, serviceName=name)["taskArns"]
-        if not arns:
-            return []
-        tasks = self.ecs.describe_tasks(cluster=self.cluster, tasks=arns)["tasks"]
-        return [task["containerInstanceArn"] for task in tasks]
+    def until_service(self, condition: Callable[[dict[str, Any]], Any], what: str, name: str = "web") -> dict[str, Any]:
+        """The service when the condition holds of it."""
+        last: dict[str, Any] = {}
 
-    def address(self, arn: str) -> str:
-        """The public one of a container instance's machine."""
-        found = self.ec2.describe_instances(InstanceIds=[self.instance(arn)["ec2InstanceId"]])
-        return str(found["Reservations"][0]["Instances"][0]["PublicIpAddress"])
+        def there() -> Any:
+            last.clear()
+            last.update(self.service(name))
+            return condition(last)
+
+        wait_until(there, what, lambda: last)
+        return last
+
+    def told(self, message: str, name: str = "web") -> None:
+        """Returns when there is an event of these words, a regular expression for all of it."""
+        wait_until(
+            lambda: any(re.fullmatch(message, each) for each in self.messages(name)),
+            message,
+            lambda: self.messages(name),
+        )
+
+    def delete(self, name: str = "web") -> None:
+        """By force, and INACTIVE."""
+        self.ecs.delete_service(cluster=self.cluster, service=name, force=True)
+        self.until_service(lambda service: service["status"] == "INACTIVE", "it is INACTIVE", name)
+
+    def records(self, name: str = "web", **given: Any) -> list[dict[str, Any]]:
+        """Its service deployments, the newest first."""
+        found = self.ecs.list_service_deployments(cluster=self.cluster, service=name, **given)["serviceDeployments"]
+        return [self.record(each["serviceDeploymentArn"]) for each in found]
+
+    def record(self, arn: str) -> dict[str, Any]:
+        answer = self.ecs.describe_service_deployments(serviceDeploymentArns=[arn])
+        assert answer["failures"] == []
+        return dict(answer["serviceDeployments"][0])
 
 
-def answers(url: str) -> int:
-    """The HTTP status, as soon as something answers."""
-    last: list[str] = []
+def started(*tasks: dict[str, Any], service: str = "web", task_set: str = "") -> str:
+    """The event."""
+    return f"(service {service}{task_set}) has started {len(tasks)} tasks: {_named(*tasks)}."
 
-    def ask() -> int:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return int(answer.status)
-        except OSError as error:
-            last[:] = [str(error)]
-            return 0
 
-    return int(wait_until(ask, f"{url} answers", lambda: last))
+def stopped(*tasks: dict[str, Any], service: str = "web") -> str:
+    return f"(service {service}) has stopped {len(tasks)} running tasks: {_named(*tasks)}."
+
+
+def _named(*tasks: dict[str, Any]) -> str:
+    return " ".join(f"(task {id_of(task['taskArn'])})" for task in tasks)
+
+
+def normal(message: str) -> tuple[str, ...]:
+    """An event whose tasks come in any order, so that it can be compared."""
+    tasks = re.findall(r"\(task \w+\)", message)
+    return (re.sub(r"( ?\(task \w+\))+\.", "", message), *sorted(tasks)) if len(tasks) > 1 else (message,)
+
+
+def refused(call: Callable[..., Any], **given: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(**given)
+    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]

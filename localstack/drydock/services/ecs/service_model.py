@@ -189,6 +189,8 @@ class Service:
     """deploymentConfiguration, defaults filled in"""
     created_at: float
     created_by: str
+    launch_type: str = ""
+    """That it was created with; an empty capacity provider strategy leads back to it"""
     strategy_kind: str = "REPLICA"
     controller: str = "ECS"
     status: str = "ACTIVE"

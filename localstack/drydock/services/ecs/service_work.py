@@ -199,8 +199,8 @@ class ServiceWork:
                 return
 
     def _finish(self, primary: Deployment, desired: int, tasks: list[Task]) -> None:
-        """Completed, and steady, when every task has settled and nothing of the older deployments is left."""
-        tasks = [task for task in self._tasks() if task.desired_status == "RUNNING" or task.started_by != primary.id]
+        """Completed, and steady, when every task has settled and nothing is left of what was stopped."""
+        tasks = self._tasks()
         seen = [self._seen(task, primary.id) for task in tasks]
         if not scheduling.is_steady(desired, seen):
             self._story.over("steady")

@@ -64,7 +64,9 @@ class ServiceOperations(TaskOperations):
 
     def existing_service(self, scope: Scope, cluster: Cluster, identifier: str) -> Service:
         """One that is ACTIVE. Raises ServiceNotFoundException, ServiceNotActiveException."""
-        service = self.find_service(scope, cluster, identifier)
+        service = self.service_named(scope, cluster, identifier)
+        if service is None:
+            raise AwsError("ServiceNotFoundException", "Service not found.")
         if service.status != "ACTIVE":
             raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
         return service
@@ -86,6 +88,7 @@ class ServiceOperations(TaskOperations):
             await self.controller.balancing.check(scope, where["load_balancers"], definition)
         if earlier := self._made_before(scope, cluster, params):  # while EC2 was asked
             return {"service": self.describe_service(scope, earlier, tags=True)}
+        wanted.launch_type = where.get("launch_type", "")
         self.services.put(scope, wanted.key, wanted)
         if definition is not None:
             rollout = self.rollout_of(scope, wanted)
@@ -266,13 +269,16 @@ class ServiceOperations(TaskOperations):
             merged["networkConfiguration"] = {"awsvpcConfiguration": revision.network}
         if revision.platform_version:
             merged["platformVersion"] = revision.platform_version
-        if "capacityProviderStrategy" in params:
-            if not params["capacityProviderStrategy"] and not revision.launch_type:
+        if params.get("capacityProviderStrategy"):
+            merged.pop("launchType", None)
+        elif "capacityProviderStrategy" in params:
+            if not service.launch_type:
                 raise rules.invalid(
                     "No launch type to fall back to for empty capacity provider strategy. Your service was not created with "
                     "a launch type."
                 )
-            merged.pop("launchType", None)
+            merged.pop("capacityProviderStrategy", None)
+            merged["launchType"] = service.launch_type
         merged["loadBalancers"] = params.get("loadBalancers", revision.load_balancers)
         merged |= {name: params[name] for name in _WHERE if params.get(name)}
         return self._where(merged, cluster, definition, service.strategy_kind == "DAEMON")

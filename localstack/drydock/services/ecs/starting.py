@@ -94,7 +94,8 @@ class Starter:
         self, revision: Revision, started_by: str, providers: list[str], zones: dict[str, str]
     ) -> list[Task]:
         """Each in the subnet that has the fewest of the service's tasks."""
-        order = replace(self._order(revision, started_by), platform_version="1.4.0")
+        version = revision.platform_version
+        order = replace(self._order(revision, started_by), platform_version="1.4.0" if version == "LATEST" else version)
         used = dict.fromkeys(zones, 0)
         for task in self._ecs.tasks_of_service(self._scope, self._service):
             for interface in task.interfaces if task.desired_status == "RUNNING" else []:

@@ -327,6 +327,8 @@ def _check_common(params: Params, definition: TaskDefinition, fargate: bool) -> 
         raise not_yet("volumeConfigurations of a task")
     if params.get("enableExecuteCommand"):
         raise not_yet("ECS Exec")
+    if params.get("group", "").startswith("service:"):
+        raise rules.invalid("Invalid namespace for group.")
     if params.get("propagateTags") == "SERVICE":
         raise rules.invalid("propagateTags SERVICE is not supported when running a task.")  # (?)
     lengths = {"startedBy": LONGEST_STARTED_BY, "clientToken": LONGEST_TOKEN, "referenceId": LONGEST_REFERENCE}
