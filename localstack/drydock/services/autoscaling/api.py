@@ -60,6 +60,7 @@ class AutoScaling(Service):
         if params.get("LifecycleHookSpecificationList"):
             instead = "Lifecycle hooks are not part of it."
             raise NotImplementedByDrydock("autoscaling", "CreateAutoScalingGroup", instead)
+        self.controller.expect(request.scope, params["AutoScalingGroupName"])
         return await self._moto(request, "CreateAutoScalingGroup", params)
 
     async def update_auto_scaling_group(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,12 @@ class Groups:
             self._looking[scope] = self._platform.spawn(self._look(scope), f"look at groups of {scope}")
             self._looking[scope].add_done_callback(lambda _: self._looking.pop(scope, None))
 
+    def expect(self, scope: Scope, name: str) -> None:
+        """A group is about to be made: it is to be looked at, also if we are killed meanwhile."""
+        if self.seen.get(scope, name) is None:
+            self.seen.put(scope, name, Seen())
+            self._platform.store.commit()
+
     async def _look(self, scope: Scope) -> None:
         while not self.closing:
             self._again.discard(scope)

@@ -111,14 +111,14 @@ class Ec2(Service):
         if asked.get("KeyName"):
             await self._check_key_pair(request, str(asked["KeyName"]))
         protect = asked.pop("DisableApiTermination", False)
-        made = await self._moto(request, "RunInstances", launch.with_defaults(asked, wanted, image))
+        async with self.machines.launching(request.scope):
+            made = await self._moto(request, "RunInstances", launch.with_defaults(asked, wanted, image))
         ids = [instance["InstanceId"] for instance in made["Instances"]]
         if token:
             self._tokens.put(request.scope, token, Launched(digest, ids))
         for instance_id in ids if protect else ():
             change = {"InstanceId": instance_id, "DisableApiTermination": {"Value": True}}
             await self._moto(request, "ModifyInstanceAttribute", change)
-        self.machines.changed(request.scope)
         return made
 
     async def _again(self, request: Request, before: Launched, digest: str) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,13 @@ from drydock.services.ec2.roles import InstanceRoles
 from drydock.services.iam.api import Iam
 from drydock.services.service import Platform
 from drydock.store import Scope
+
+
+@dataclass
+class InUse:
+    """That there may be instances in an account and region, of which the machines here may know nothing yet: an earlier
+    life may have been killed while it launched them."""
+
 
 Ask = Callable[[Scope, str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """``await ask(scope, "ec2", "SetMachine", {...})``: moto's operations that no client can send. Raises AwsError."""
@@ -67,6 +76,8 @@ class Machines:
         self.on_state: Callable[[Scope], None] = lambda scope: None
         """Called when an instance has come into another state (Auto Scaling groups look then)"""
         self.machines = platform.store.collection(Machine, "ec2", "machine")
+        self._in_use = platform.store.collection(InUse, "ec2", "in-use")
+        self._launching: Counter[Scope] = Counter()
         self.folder = platform.state / "machines"
         self.closing = False
         self._consoles: dict[str, Console] = {}
@@ -142,6 +153,18 @@ class Machines:
 
     # ------------------------------------------------------------------ looking
 
+    @contextlib.asynccontextmanager
+    async def launching(self, scope: Scope) -> AsyncIterator[None]:
+        """Around a request that may make instances: afterwards they are known here, also if we are killed in it."""
+        self._launching[scope] += 1
+        self._in_use.put(scope, "scope", InUse())
+        self.platform.store.commit()
+        try:
+            yield
+        finally:
+            self._launching[scope] -= 1
+            await asyncio.shield(self.changed(scope))
+
     def changed(self, scope: Scope) -> asyncio.Task[None]:
         """Something may be different in EC2: look soon. The answer is done when it was looked."""
         looking = self._looking.get(scope)
@@ -170,6 +193,8 @@ class Machines:
             if machine.id not in told and machine.state != "terminated":  # e.g. moto's state was reset
                 await self._end(scope, machine)
                 self.machines.delete(scope, machine.id)
+        if not self._launching[scope] and all(machine.state == "terminated" for machine in self.machines.of(scope)):
+            self._in_use.delete(scope, "scope")
 
     def learn(self, scope: Scope, facts: dict[str, Any]) -> Machine | None:
         """Take over what EC2 says of an instance, and see to it that somebody acts on it."""
@@ -232,6 +257,7 @@ class Machines:
             if machine.state == "terminated":
                 self.forget_later(scope, machine)
         scopes = {scope for scope, _, machine in self.machines.all() if machine.state != "terminated"}
+        scopes |= {scope for scope, _, _ in self._in_use.all()}
         if scopes:
             self.platform.spawn(self._take_up(scopes), "machines of an earlier life")
         else:
