@@ -174,6 +174,7 @@ def test_addresses_are_unique_and_inside_the_subnet_whoever_takes_them(tmp_path:
                 run = await call("ec2", "RunInstances", ImageId="ami-12c6146b", MinCount=5, MaxCount=5, SubnetId=small)
                 ids = [instance["InstanceId"] for instance in run["Instances"]]
                 await call("ec2", "TerminateInstances", InstanceIds=ids)
+                await ended(backend, ids)
             for address, code in (("10.1.4.6", "InvalidIPAddress.InUse"), ("10.2.0.1", "InvalidParameterValue")):
                 with pytest.raises(AwsError) as error:
                     await call("ec2", "CreateNetworkInterface", SubnetId=subnet, PrivateIpAddress=address)
@@ -200,11 +201,21 @@ def test_an_instance_without_a_subnet_is_in_the_default_one(tmp_path: Path) -> N
             assert instance["PrivateIpAddress"].startswith(prefix + ".")
             assert await addresses(call) == [instance["PrivateIpAddress"]]
             await call("ec2", "TerminateInstances", InstanceIds=[instance["InstanceId"]])
+            assert await addresses(call) == [instance["PrivateIpAddress"]]  # the machine may still run
+            await ended(backend, [instance["InstanceId"]])
             assert await addresses(call) == []
             again = await call("ec2", "TerminateInstances", InstanceIds=[instance["InstanceId"]])
             assert again["TerminatingInstances"][0]["PreviousState"]["Name"] == "terminated"
 
     asyncio.run(story())
+
+
+async def ended(backend: MotoBackend, ids: list[str]) -> None:
+    """What the emulator tells when the machines are gone."""
+    for instance in ids:
+        asked = {"id": instance, "from": ["shutting-down"], "to": "terminated"}
+        answer = await backend.ask("ec2", "SetMachine", asked, ACCOUNT, REGION, NOW + 1000)
+        assert answer["machine"]["state"] == "terminated"
 
 
 async def addresses(call: Any) -> list[str]:
