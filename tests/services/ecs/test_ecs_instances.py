@@ -130,7 +130,9 @@ def test_a_program_of_the_instance_has_the_port_already(yard: Instances) -> None
     serve = f"{JOIN.format('yard')}nohup python3 -m http.server 8081 >/dev/null 2>&1 &\n"
     yard.launch(UserData=serve)
     [task], _ = yard.place(yard.web(host_port=8081))
-    container = yard.stopped(task)["containers"][0]
+    told = yard.stopped(task)
+    assert (told["stopCode"], told["stoppedReason"]) == ("TaskFailedToStart", "Task failed to start")
+    container = told["containers"][0]
     assert "Bind for 0.0.0.0:8081 failed: port is already allocated" in container["reason"]
 
 

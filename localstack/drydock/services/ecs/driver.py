@@ -17,15 +17,12 @@ from typing import TYPE_CHECKING, Any
 from drydock import durations
 from drydock.clock import Clock
 from drydock.errors import AwsError
-from drydock.images.reference import InvalidReference
-from drydock.images.reference import parse as parse_reference
-from drydock.images.standins import ImageNotFound
-from drydock.network.rules import PUBLIC_SERVICE, End, may_connect, reaches_service, registry_service
 from drydock.runtime.interface import Mount, NoCapacity, RuntimeFailure
 from drydock.services.ecs import awslogs, lifecycle, overrides, rules, secrets, startup
 from drydock.services.ecs.awslogs import LogStream
 from drydock.services.ecs.containers import ContainerRun
 from drydock.services.ecs.model import Container, Task, TaskDefinition
+from drydock.services.ecs.pulling import Pull, PullFailed
 from drydock.services.ecs.task_network import NetworkFailed, PortTaken, TaskNetwork
 from drydock.store import Scope
 
@@ -80,9 +77,7 @@ class TaskDriver:
             try:
                 await self._work()
             except TaskFailed as failure:
-                if failure.container is not None:
-                    failure.container.reason = str(failure)
-                self.ask_to_stop("TaskFailedToStart", str(failure))
+                self._fail(failure)
             except Exception:  # a defect of ours must not leave a task that never ends
                 log.exception("%s in %s", task.arn, task.last_status)
                 self.ask_to_stop(
@@ -96,6 +91,14 @@ class TaskDriver:
         age = self._clock.now() - task.times.get("stoppedAt", self._clock.now())
         await self._clock.sleep(durations.STOPPED_TASK_KEPT - age)
         self._house.tasks.delete(self.scope, task.arn)
+
+    def _fail(self, failure: TaskFailed) -> None:
+        """On an instance only the container says what it was, the task no more than that it failed; on Fargate both do."""
+        reason = str(failure)
+        if failure.container is not None:
+            failure.container.reason = reason
+            reason = reason if self.task.on_fargate else "Task failed to start"
+        self.ask_to_stop("TaskFailedToStart", reason)
 
     def ask_to_stop(self, code: str, reason: str) -> None:
         """The first reason stays."""
@@ -216,22 +219,12 @@ class TaskDriver:
     async def _prepare(self) -> None:
         task = self.task
         task.times["connectivityAt"] = task.times["pullStartedAt"] = self._clock.now()
-        await self._takes(self._pull_time())
+        pull = Pull(self._house, self.scope, task, self.network)
+        await self._takes(pull.time)
         if self._stopping:
             return
-        await self._check_way_out()
-        for run in self._runs:
-            try:
-                run.image = await asyncio.to_thread(self._house.images.resolve, run.container.image)
-            except ImageNotFound as error:
-                raise TaskFailed(
-                    "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
-                    f"failed to resolve ref {error}",
-                    run.container,
-                ) from error
-            run.container.image_digest = run.image.digest
-            self._check_architecture(run.container)
-            self._house.pulled.add((task.ec2_instance_id, run.container.image))
+        if not await self._pull(pull):
+            return
         task.times["pullStoppedAt"] = self._clock.now()
         await self._fetch_environment()
         await self._open_logs()
@@ -242,44 +235,21 @@ class TaskDriver:
         except NetworkFailed as error:
             raise TaskFailed(str(error)) from error
 
-    def _pull_time(self) -> float:
-        """An instance keeps what it has pulled; a Fargate task's machine is always new."""
-        if self.task.on_fargate:
-            return durations.FARGATE_PULL
-        known = all((self.task.ec2_instance_id, run.container.image) in self._house.pulled for run in self._runs)
-        return durations.EC2_CACHED_PULL if known else durations.EC2_PULL
-
-    def _check_architecture(self, container: Container) -> None:
-        """The images that there are have this machine's instructions only."""
-        wanted = self._definition.document.get("runtimePlatform", {}).get("cpuArchitecture")
-        if wanted not in (None, self.task.architecture):
-            platform = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}[wanted]
-            why = f"image Manifest does not contain descriptor matching platform '{platform}'"
-            raise TaskFailed(
-                f"CannotPullContainerError: pull image manifest has been retried 1 time(s): {why}", container
-            )
-
-    async def _check_way_out(self) -> None:
-        """On AWS the commonest mistake of all: a subnet from which the registry cannot be reached. It shows only when
-        the pull has timed out."""
-        end, subnet_id, public = self.network.puller
-        subnet = await self._house.network.subnet(self.scope, subnet_id)
-        try:
-            image = parse_reference(self._runs[0].container.image)
-        except InvalidReference:
-            return  # which the pull will say
-        if subnet is None or reaches_service(subnet, registry_service(image.host), public):
-            groups = await self._house.network.groups(self.scope)
-            if may_connect(end, End(PUBLIC_SERVICE), 443, groups).allowed:
-                return
-        await self._takes(durations.PULL_TIMEOUT)
-        if not self._stopping:
-            url = f"https://{image.host}/v2/{image.path}/manifests/{image.tag or image.digest}"
-            raise TaskFailed(
-                f"CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {image}: "
-                f'failed to do request: Head "{url}": dial tcp {PUBLIC_SERVICE}:443: i/o timeout',
-                self._runs[0].container,
-            )
+    async def _pull(self, pull: Pull) -> bool:
+        """False if the task was told to stop meanwhile."""
+        first = self._runs[0].container
+        if not await pull.way_is_open(first):  # which shows only when the pull has timed out
+            await self._takes(durations.PULL_TIMEOUT)
+            if not self._stopping:
+                raise TaskFailed(str(pull.timed_out(first)), first)
+            return False
+        architecture = self._definition.document.get("runtimePlatform", {}).get("cpuArchitecture")
+        for run in self._runs:
+            try:
+                run.image = await pull.pull(run.container, architecture)
+            except PullFailed as error:
+                raise TaskFailed(str(error), run.container) from error
+        return True
 
     async def _fetch_environment(self) -> None:
         ask = partial(self._house.roles.call_as_execution_role, self.scope, self.task, self.network.machine)
