@@ -341,7 +341,7 @@ class ServiceOperations(TaskOperations):
     def describe_service(self, scope: Scope, service: Service, tags: bool) -> dict[str, Any]:
         """With the counts of what is there now."""
         tasks = self.tasks_of_service(scope, service)
-        primary = service.primary
+        primary = service.primary or next((one for one in service.task_sets if one.status == "PRIMARY"), None)
         revision = self.revisions.get(scope, primary.revision_arn) if primary else None
         shown: dict[str, Any] = {
             "serviceArn": service.arn,
@@ -372,9 +372,8 @@ class ServiceOperations(TaskOperations):
             shown["healthCheckGracePeriodSeconds"] = service.grace
         if service.controller == "EXTERNAL":
             shown["taskSets"] = [self.describe_task_set(scope, service, each) for each in service.task_sets]
-            del shown["deployments"]
-        elif primary is not None:
-            shown["currentServiceDeployment"] = primary.service_deployment_arn
+        elif service.primary is not None:
+            shown["currentServiceDeployment"] = service.primary.service_deployment_arn
             shown["currentServiceRevisions"] = [
                 {"arn": arn, **counts} for arn, counts in self.counts_by_revision(scope, service).items()
             ]
