@@ -161,6 +161,7 @@ class TaskSet:
     started_by: str = ""
     stability: str = "STABILIZING"
     stability_at: float = 0.0
+    client_token: str = ""
     tags: list[dict[str, str]] = field(default_factory=list)
 
 

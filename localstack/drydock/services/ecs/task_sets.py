@@ -28,9 +28,12 @@ class TaskSetOperations(ServiceDeploymentOperations):
     """CreateTaskSet, UpdateTaskSet, DeleteTaskSet, DescribeTaskSets, UpdateServicePrimaryTaskSet."""
 
     async def create_task_set(self, request: Request, params: Params) -> dict[str, Any]:
-        """With ``scale`` percent of the service's desired count."""
+        """With ``scale`` percent of the service's desired count. Sent again with the same client token it changes
+        nothing."""
         scope = request.scope
         cluster, service = self._external(scope, params)
+        if earlier := _made_before(service, params):
+            return {"taskSet": self.describe_task_set(scope, service, earlier)}
         check_lacking(params)
         check_tags(params.get("tags", []))
         definition = self.runnable_definition(scope, params["taskDefinition"])
@@ -39,6 +42,8 @@ class TaskSetOperations(ServiceDeploymentOperations):
         if where["network"]:
             await self.controller.interfaces.check(scope, where["network"])
             cluster, service = self._external(scope, params)
+            if earlier := _made_before(service, params):  # while EC2 was asked
+                return {"taskSet": self.describe_task_set(scope, service, earlier)}
         if len(service.task_sets) >= MOST_TASK_SETS:
             raise rules.invalid(
                 f"{MOST_TASK_SETS} deployments exist on the service. Unable to create new TaskSet since this exceeds the "
@@ -57,6 +62,7 @@ class TaskSetOperations(ServiceDeploymentOperations):
             external_id=params.get("externalId", ""),
             started_by=request.principal.arn,
             stability_at=now,
+            client_token=params.get("clientToken", ""),
             tags=list(params.get("tags", [])),
         )
         service.task_sets.append(made)
@@ -88,6 +94,8 @@ class TaskSetOperations(ServiceDeploymentOperations):
         params = {**params, "taskSet": params["primaryTaskSet"]}
         _, service = self._external(request.scope, params)
         found = self._task_set(service, params["taskSet"])
+        if found.status == "DRAINING":
+            raise rules.invalid("The TaskSet is DRAINING.")  # (?)
         for other in service.task_sets:
             other.status = "ACTIVE" if other.status == "PRIMARY" else other.status
         found.status = "PRIMARY"
@@ -101,7 +109,11 @@ class TaskSetOperations(ServiceDeploymentOperations):
         found = [one for one in service.task_sets if one.arn in names or one.id in names]
         known = {name for one in found for name in (one.arn, one.id)}
         return {
-            "taskSets": [self.describe_task_set(request.scope, service, one) for one in found],
+            "taskSets": [
+                self.describe_task_set(request.scope, service, one)
+                | ({} if "TAGS" in params.get("include", []) else {"tags": []})
+                for one in found
+            ],
             "failures": [{"arn": name, "reason": "MISSING"} for name in names if name not in known],
         }
 
@@ -147,6 +159,11 @@ class TaskSetOperations(ServiceDeploymentOperations):
             "stabilityStatusAt": as_datetime(task_set.stability_at),
             "tags": task_set.tags,
         }
+
+
+def _made_before(service: Service, params: Params) -> TaskSet | None:
+    token = params.get("clientToken")
+    return next((one for one in service.task_sets if token and one.client_token == token), None)
 
 
 def _scale(given: Params) -> float:
