@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from drydock.images import standins
 from drydock.images.content import ContentStore, digest_of
 from drydock.images.layers import LayerStore
 from drydock.images.reference import InvalidReference, parse
@@ -109,3 +111,21 @@ def test_references(text: str, full: str) -> None:
 def test_what_is_no_reference(text: str) -> None:
     with pytest.raises(InvalidReference):
         parse(text)
+
+
+@pytest.mark.parametrize("tag", ["3.12-slmi", "3.12-slim-bookwrom", "2.7", "three"])
+def test_a_mistyped_tag_is_not_found(tmp_path: Path, tag: str) -> None:
+    content = ContentStore(tmp_path)
+    with pytest.raises(ImageNotFound, match=f"python:{tag}: not found"):
+        StandIns(content, LayerStore(tmp_path, content)).resolve(f"public.ecr.aws/docker/library/python:{tag}")
+
+
+def test_ten_that_want_an_image_at_once_make_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    make = standins.busybox_layer
+    monkeypatch.setattr(standins, "busybox_layer", lambda: made.append(1) or make())
+    content = ContentStore(tmp_path)
+    images = StandIns(content, LayerStore(tmp_path, content))
+    with ThreadPoolExecutor(10) as threads:
+        found = list(threads.map(images.resolve, ["busybox:stable"] * 10))
+    assert len(made) == 1 and len({image.digest for image in found}) == 1

@@ -17,6 +17,7 @@ import platform
 import re
 import sys
 import tarfile
+import threading
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,9 @@ FORMAT = 1
 """Counts up when what a stand-in contains changes"""
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BASES = ("docker.io/library/", "public.ecr.aws/docker/library/")
-_PYTHON_TAG = re.compile(r"3(\.\d+){0,2}(-slim)?(-[a-z]+)?|latest|slim")
+_PYTHON_TAG = re.compile(r"(latest|3(\.\d+){0,2})(-slim)?(-(bullseye|bookworm|trixie|alpine))?|slim")
+_BUSYBOX_TAG = re.compile(r"(latest|stable|unstable|1(\.\d+){0,2})(-(glibc|musl|uclibc))?|glibc|musl|uclibc")
+"""Tags of the kinds that the registries have: a mistyped one must not be found"""
 MACHINE = "amazonlinux"
 """The kind that stands in for the AMIs of Amazon Linux; no container image"""
 OFFERED = "python:3.x-slim and busybox, also as public.ecr.aws/docker/library/..."
@@ -67,6 +70,7 @@ class StandIns:
         self._content = content
         self._layers = layers
         self._made: dict[str, Image] = {}
+        self._making = threading.Lock()  # ten tasks that start at once resolve it in ten threads
 
     def resolve(self, text: str) -> Image:
         """Blocks for some milliseconds at the first use of an image. Raises ImageNotFound."""
@@ -77,11 +81,12 @@ class StandIns:
         kind = self._kind(reference)
         if kind is None:
             raise ImageNotFound(f"{reference}: not found (without internet the embedded runtime offers {OFFERED})")
-        image = self._made.get(kind)
-        if image is None:
-            image = self._made[kind] = self._find_or_make(kind, str(reference))
-            if kind == "python":
-                log.info("%s is a stand-in: Python %s of this machine", reference, platform.python_version())
+        with self._making:
+            image = self._made.get(kind)
+            if image is None:
+                image = self._made[kind] = self._find_or_make(kind, str(reference))
+                if kind == "python":
+                    log.info("%s is a stand-in: Python %s of this machine", reference, platform.python_version())
         if reference.digest and reference.digest != image.digest:
             raise ImageNotFound(f"{reference}: not found (the stand-in's digest is {image.digest})")
         return image
@@ -97,7 +102,7 @@ class StandIns:
         for base in _BASES:
             if name == base + "python" and (reference.digest or _PYTHON_TAG.fullmatch(reference.tag)):
                 return "python"
-            if name == base + "busybox":
+            if name == base + "busybox" and (reference.digest or _BUSYBOX_TAG.fullmatch(reference.tag)):
                 return "busybox"
         return None
 
