@@ -269,6 +269,8 @@ class ServiceWork:
             reason = f"Scaling activity initiated by (deployment {task.started_by})"
             self._ecs.controller.stop_task(task, SCHEDULER, reason)
         gone = [*(by_arn[arn] for arn in plan.stop_unhealthy), *chosen]
+        if gone:
+            self._story.over("steady")
         running = [task for task in gone if task.last_status == "RUNNING"]
         if running:
             self._tell("has stopped {} running tasks: {}.", running, task_set)
