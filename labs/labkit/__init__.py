@@ -18,6 +18,7 @@ from labkit.exercises import check, hint, quiz
 from labkit.preflight import preflight
 from labkit.sessions import client, session
 from labkit.showing import log_lines, show, timeline
+from labkit.stories import story
 from labkit.waiting import wait
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "sh",
     "show",
     "skip_what_is_missing",
+    "story",
     "timeline",
     "url",
     "wait",

@@ -147,7 +147,6 @@ def _delete_role(iam: Any, name: str) -> None:
 
 
 def _services(here: Chapter) -> Found:
-    """``force`` also stops their tasks."""
     ecs = client("ecs")
     found: Found = []
     for cluster, _ in _clusters(here):
@@ -157,10 +156,18 @@ def _services(here: Chapter) -> Found:
             if error.response["Error"]["Code"] == NOT_IMPLEMENTED:  # a target without services has none
                 return []
             raise
-        for arn in arns:
-            delete = partial(ecs.delete_service, cluster=cluster, service=arn, force=True)
-            found.append((_name(arn), delete))
+        found += [(_name(arn), partial(_delete_service, ecs, cluster, arn)) for arn in arns]
     return found
+
+
+def _delete_service(ecs: Any, cluster: str, arn: str) -> None:
+    """``force`` also stops its tasks. While they stop it is DRAINING, and its cluster cannot be deleted."""
+    ecs.delete_service(cluster=cluster, service=arn, force=True)
+    wait(
+        lambda: ecs.describe_services(cluster=cluster, services=[arn])["services"][0],
+        until="INACTIVE",
+        name=f"service {_name(arn)}",
+    )
 
 
 def _security_groups(here: Chapter) -> Found:

@@ -17,16 +17,32 @@ _MOST_TASKS, _MOST_SERVICES = 100, 10
 """In one describe call"""
 
 
-def draw_cluster(cluster: str) -> None:
-    """Draw a cluster with its services, tasks and containers, and the task definitions that these are made of; and print
-    the same as text. Stopped tasks are not drawn."""
-    boxes, definitions, arrows = read_cluster(cluster)
+def draw_cluster(*clusters: str, containers: bool = True) -> None:
+    """Draw clusters with their services, tasks and containers, and the task definitions that these are made of; and print
+    the same as text. Stopped tasks are not drawn. ``containers=False``: neither containers nor definitions, for many
+    tasks."""
+    boxes: list[Box] = []
+    definitions: list[Box] = []
+    arrows: list[Arrow] = []
+    for name in clusters:
+        box, recipes, lead = read_cluster(name)
+        boxes.append(box)
+        definitions += [recipe for recipe in recipes if recipe not in definitions]
+        arrows += lead
+    if not containers:
+        boxes, definitions, arrows = [_without_containers(box) for box in boxes], [], []
+    title = f"cluster {', '.join(clusters)}"
     if ipython() is not None:
         from IPython.display import display
 
-        picture = svg([definitions, [boxes]], arrows, f"cluster {cluster}")
-        display({"image/svg+xml": picture, "text/plain": f"cluster {cluster}"}, raw=True)  # type: ignore[no-untyped-call]
-    print(outline([boxes, *definitions], arrows))
+        picture = svg([column for column in (definitions, boxes) if column], arrows, title)
+        display({"image/svg+xml": picture, "text/plain": title}, raw=True)  # type: ignore[no-untyped-call]
+    print(outline([*boxes, *definitions], arrows))
+
+
+def _without_containers(box: Box) -> Box:
+    inside = tuple(_without_containers(each) for each in box.inside if not each.name.startswith("container "))
+    return Box(box.name, box.facts, inside)
 
 
 def read_cluster(name: str) -> tuple[Box, list[Box], list[Arrow]]:

@@ -95,6 +95,36 @@ def test_a_cluster_is_drawn_from_what_ecs_describes(task: dict[str, Any], capsys
     ]
 
 
+def test_clusters_are_drawn_together_without_containers(
+    task: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.client("ecs").create_cluster(clusterName="lab04-other")
+    capsys.readouterr()
+    lab.draw_cluster("lab04", "lab04-other", containers=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "cluster lab04 (ACTIVE, running tasks: 1, services: 0)",
+        f"  task {task['taskArn'].rpartition('/')[2][:8]}... (RUNNING)",
+        "cluster lab04-other (ACTIVE, running tasks: 0, services: 0)",
+    ]
+
+
+def test_cleanup_deletes_a_service_with_its_tasks_and_cluster(
+    task: dict[str, Any], aws: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ecs = aws("ecs")
+    details = {pair["name"]: pair["value"] for pair in task["attachments"][0]["details"]}
+    ecs.create_service(
+        cluster="lab04", serviceName="web", taskDefinition=task["taskDefinitionArn"], desiredCount=1, launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": [details["subnetId"]], "assignPublicIp": "ENABLED"}},
+    )  # fmt: skip
+    lab.wait(
+        lambda: ecs.describe_services(cluster="lab04", services=["web"])["services"][0]["runningCount"], until=bool
+    )
+    lab.cleanup()
+    assert "services                   1        none" in capsys.readouterr().out
+    assert ecs.list_clusters()["clusterArns"] == []
+
+
 def test_cleanup_takes_down_tasks_groups_and_parameters(
     task: dict[str, Any], aws: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
