@@ -29,14 +29,14 @@ def advance(emulator: EmulatorProcess, story: Story, seconds: float) -> None:
     emulator.get("/_drydock/clock", {"account": story.account, "advance": seconds})
 
 
-def test_success_and_complete(story: Story) -> None:
+def test_success_and_complete(tier_story: Story) -> None:
     """It sees what the others wrote, so it began after their end."""
-    volume: dict[str, Any] = {"mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]}
-    reader = {"command": ["sh", "-c", "cat /v/one /v/two"], "dependsOn": [
+    volume: dict[str, Any] = {"mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}], "workingDirectory": "/v"}
+    reader = {"command": ["sh", "-c", "cat one two"], "dependsOn": [
         {"containerName": "c1", "condition": "SUCCESS"}, {"containerName": "c2", "condition": "COMPLETE"}]}  # fmt: skip
-    one = {"command": ["sh", "-c", "sleep 0.3; echo one > /v/one"], "essential": False}
-    two = {"command": ["sh", "-c", "sleep 0.3; echo two > /v/two; exit 9"], "essential": False}
-    task, lines = story.logged(reader | volume, one | volume, two | volume, volumes=[{"name": "v"}])
+    one = {"command": ["sh", "-c", "sleep 0.3; echo one > one"], "essential": False}
+    two = {"command": ["sh", "-c", "sleep 0.3; echo two > two; exit 9"], "essential": False}
+    task, lines = tier_story.logged(reader | volume, one | volume, two | volume, volumes=[{"name": "v"}])
     assert lines == ["one", "two"], reason_of(task)
     assert [code for _, code, _ in shown(task)] == [0, 0, 9]
 

@@ -15,7 +15,7 @@ from tests.emulator_process import EmulatorProcess, wait_until
 from tests.services.ecs.story import PYTHON, Story, id_of
 
 FETCH = """
-import json, os, sys, time, urllib.error, urllib.request
+import json, os, sys, time, urllib.error, urllib.parse, urllib.request
 def get(url):
     try:
         return json.load(urllib.request.urlopen(url, timeout=5))
@@ -201,10 +201,9 @@ def test_stats(tier_story: Story) -> None:
     tier_story.stop(spy.arn)
 
 
-def test_another_tasks_pages_are_closed(story: Story, emulator: EmulatorProcess) -> None:
-    """Neither its credentials nor its metadata, though the paths are known and it is of the same VPC."""
-    if emulator.get("/_drydock/health")["runtime_tier"] != "namespaces":
-        pytest.skip("in the plain tier nobody can tell who asks")
+def test_another_tasks_pages_are_closed(story: Story, isolated: EmulatorProcess) -> None:
+    """Neither its credentials nor its metadata, though the paths are known and it is of the same VPC. (In the plain tier
+    nobody can tell who asks.)"""
     role = story.role("worker", Action="s3:*", Resource="*")
     paths = "print(json.dumps([metadata, os.environ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI']]))"
     spy = Spy(story, paths, taskRoleArn=role)
@@ -221,13 +220,17 @@ def test_another_tasks_pages_are_closed(story: Story, emulator: EmulatorProcess)
         story.stop(arn)
 
 
-def test_the_pages_are_not_on_the_emulators_own_port(story: Story, emulator: EmulatorProcess) -> None:
-    spy = Spy(story, "print(json.dumps([metadata.rpartition('/')[2], os.environ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI']]))",
-              taskRoleArn=story.role("worker"))  # fmt: skip
-    name, path = spy.told()[0]
-    for each in (f"/v4/{name}", path):
+def test_the_pages_are_not_on_the_emulators_own_port(tier_story: Story, tier_emulator: EmulatorProcess) -> None:
+    paths = (
+        "where = [metadata, *(os.environ.get(f'AWS_CONTAINER_CREDENTIALS_{kind}_URI') for kind in ('RELATIVE', 'FULL'))]\n"
+        "print(json.dumps([urllib.parse.urlsplit(each).path for each in where if each]))"
+    )
+    spy = Spy(tier_story, paths, taskRoleArn=tier_story.role("worker"))
+    metadata, credentials = spy.told()[0]
+    assert metadata.startswith("/v4/") and credentials.startswith("/v2/credentials/")
+    for each in (metadata, credentials):
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(emulator.url + each, timeout=5)
+            urllib.request.urlopen(tier_emulator.url + each, timeout=5)
         assert b"AccessKeyId" not in caught.value.read()
-    story.until(spy.arn)
-    story.stop(spy.arn)
+    tier_story.until(spy.arn)
+    tier_story.stop(spy.arn)

@@ -66,8 +66,9 @@ def test_nothing_is_left_after_the_task(story: Story, isolated: EmulatorProcess)
     assert left == []
 
 
-def test_two_tasks_do_not_share(story: Story) -> None:
-    container = {"command": ["sh", "-c", "ls /data; echo x > /data/$HOSTNAME; sleep 1"]} | mounted()
+def test_two_tasks_do_not_share(tier_story: Story) -> None:
+    story = tier_story
+    container = {"command": ["sh", "-c", "ls; echo x > $HOSTNAME; sleep 1"], "workingDirectory": "/data"} | mounted()
     story.aws("logs").create_log_group(logGroupName="/yard")
     definition = story.register({**container, "logConfiguration": story.logging()}, volumes=DATA,
                                 executionRoleArn=story.execution_role())  # fmt: skip
