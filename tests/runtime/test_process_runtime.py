@@ -378,21 +378,48 @@ def test_containers_of_a_sandbox_share_its_memory_limit(tmp_path: Path, tier: st
     asyncio.run(go())
 
 
-def test_an_exec_can_be_killed(tmp_path: Path, tier: str) -> None:
+@pytest.mark.parametrize("script, processes", [
+    ("sleep 50; true", 2),
+    ("sleep 50 & sleep 50 & wait", 3),
+    ("(trap '' TERM; sleep 50; true) & sleep 50; true", 4),
+    ("(setsid sleep 50 &); sleep 50; true", 3),
+])  # fmt: skip
+def test_an_exec_can_be_killed(tmp_path: Path, tier: str, script: str, processes: int) -> None:
+    """With all that it started; and when its end is told, they are gone. The container goes on."""
+
     async def go() -> None:
         async with running(tmp_path / "state", tier) as runtime:
             a = await start(runtime, "a", ("sleep", "100"))
             ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
             null = os.open(os.devnull, os.O_RDWR)
-            await runtime.exec(
-                "check", "a", sh("sleep 50; true"), ended.set_result, pty=False, stdio=(null, null, null)
-            )
+            await runtime.exec("check", "a", sh(script), ended.set_result, pty=False, stdio=(null, null, null))
             os.close(null)
-            await runtime.kill_exec("check")
-            assert (await asyncio.wait_for(ended, 10)).code == 137
+            async with asyncio.timeout(10):
+                while (await runtime.usage())["a"].processes != 1 + processes:
+                    await asyncio.sleep(0)
+                await runtime.kill_exec("check")
+                assert (await ended).code == 137
+            assert (await runtime.usage())["a"].processes == 1
             assert not a.exit.done()
-            async with asyncio.timeout(5):
-                while (await runtime.usage())["a"].processes > 1:
-                    pass
+
+    asyncio.run(go())
+
+
+def test_an_exec_can_be_killed_at_once(tmp_path: Path, tier: str) -> None:
+    """Before its program has started; the next one of that name may follow."""
+
+    async def go() -> None:
+        async with running(tmp_path / "state", tier) as runtime:
+            await start(runtime, "a", ("sleep", "100"))
+            null = os.open(os.devnull, os.O_RDWR)
+            for _ in range(20):
+                ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+                await runtime.exec(
+                    "check", "a", sh("sleep 50; true"), ended.set_result, pty=False, stdio=(null, null, null)
+                )
+                await runtime.kill_exec("check")
+                assert (await asyncio.wait_for(ended, 10)).code == 137
+                assert (await runtime.usage())["a"].processes == 1
+            os.close(null)
 
     asyncio.run(go())

@@ -160,11 +160,12 @@ def _why_not(command: str, number: int) -> str:
     return words[:1].lower() + words[1:]
 
 
-def supervise(start: Callable[[], int], lifeline: int | None, end_all: Callable[[], None]) -> NoReturn:
+def supervise(start: Callable[[], int], lifeline: int | None, at_end: Callable[[bool], None]) -> NoReturn:
     """Be the init above a program: hand on signals, reap orphans, end with the program's code.
 
     ``start`` forks the program and returns its pid; signals that come before are kept for it. When ``lifeline`` (a
-    pipe's end) closes, everything is killed. ``end_all`` is called before the end, to kill who is left.
+    pipe's end) closes, everything is killed. ``at_end`` is called before the end, to kill who is left, with whether it
+    ends because of the lifeline.
     """
     wake, noted = os.pipe()
     os.set_blocking(wake, False)
@@ -181,11 +182,11 @@ def supervise(start: Callable[[], int], lifeline: int | None, end_all: Callable[
     while True:
         status = _reap_until(app)
         if status is not None:
-            end_all()
+            at_end(False)
             os._exit(exit_code(status))
         ready = {descriptor for descriptor, _ in poll.poll()}
         if lifeline in ready:
-            end_all()
+            at_end(True)
             os._exit(128 + signal.SIGKILL)
         _forward(os.read(wake, 256), app)
 

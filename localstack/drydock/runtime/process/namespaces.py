@@ -33,6 +33,7 @@ from drydock.runtime.process.kernel import (
     NEWPID,
     NEWUSER,
     NEWUTS,
+    adopt_orphans,
     die_with_parent,
     drop_capabilities,
     mount,
@@ -43,10 +44,12 @@ from drydock.runtime.process.kernel import (
     write_file,
 )
 from drydock.runtime.process.networks import ROUTER, Networks, new_socket
+from drydock.runtime.process.processes import kill_below
 from drydock.runtime.process.tier import Container, Exec, Sandbox, Tier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
 _EVERYTHING = NEWNS | NEWPID | NEWNET | NEWUTS | NEWIPC
@@ -265,27 +268,36 @@ class NamespacesTier(Tier):
             socket.sethostname(spec["hostname"][:64])
             rootfs.build(self.run, container.folder, spec, self.host, self.rootless)
             if spec["init"]:
-                self._be_init(spec, stdio, report)
+                # Nobody need be killed at the end: the kernel does it when pid 1 goes.
+                self._be_init(spec, spec["argv"], False, stdio, report, None, lambda _: None)
             self._run_program(spec, spec["argv"], False, stdio, report)
         except BaseException as error:
             launch.fail(report, error)
 
-    def _be_init(self, spec: dict[str, Any], stdio: list[int], report: int) -> NoReturn:
+    def _be_init(
+        self,
+        spec: dict[str, Any],
+        argv: list[str],
+        pty: bool,
+        stdio: list[int],
+        report: int,
+        lifeline: int | None,
+        at_end: Callable[[bool], None],
+    ) -> NoReturn:
         def start() -> int:
             pid = os.fork()
             if pid == 0:
                 try:
                     signal.set_wakeup_fd(-1)
                     os.setsid()
-                    self._run_program(spec, spec["argv"], False, stdio, report)
+                    self._run_program(spec, argv, pty, stdio, report)
                 except BaseException as error:
                     launch.fail(report, error)
             for descriptor in {*stdio, report}:
                 os.close(descriptor)  # else the emulator would wait for us to see the end of them
             return pid
 
-        # Nobody need be killed at the end: the kernel does it when pid 1 goes.
-        launch.supervise(start, None, lambda: None)
+        launch.supervise(start, lifeline, at_end)
 
     def _run_program(self, spec: dict[str, Any], argv: list[str], pty: bool, stdio: list[int], report: int) -> NoReturn:
         launch.take_stdio(stdio, pty)
@@ -313,31 +325,47 @@ class NamespacesTier(Tier):
         return master, fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
 
     def spawn_exec(self, process: Exec, spec: dict[str, Any], stdio: list[int], report: int) -> None:
-        process.pid = os.fork()
-        if process.pid == 0:
-            self._be_exec(process.container, spec, stdio, report)
-
-    def _be_exec(self, container: Container, spec: dict[str, Any], stdio: list[int], report: int) -> NoReturn:
+        lifeline, process.handle = os.pipe()
         try:
-            launch.forget_parent({*stdio, report, container.handle})
+            setns(process.container.handle, NEWPID)  # for the next child only
+            try:
+                process.pid = os.fork()
+                if process.pid == 0:
+                    self._be_exec(process.container, spec, stdio, report, lifeline)
+            finally:
+                setns(self.home_pid, NEWPID)
+        except OSError:
+            self.cut_lifeline(process)
+            raise
+        finally:
+            os.close(lifeline)
+
+    def _be_exec(
+        self, container: Container, spec: dict[str, Any], stdio: list[int], report: int, lifeline: int
+    ) -> NoReturn:
+        """An init inside: orphans of what it started come to it, so a kill finds them all. Those that are left after a
+        normal end go to the container's pid 1, as with Docker."""
+        try:
+            launch.forget_parent({*stdio, report, container.handle, lifeline})
+            os.setsid()
             for folder in container.cgroups:
                 write_file(f"{folder}/cgroup.procs", "0")
-            setns(container.handle, NEWNS | NEWPID | NEWNET | NEWUTS | NEWIPC)
-            app = os.fork()  # only a child is in the other pid namespace
-            if app == 0:
-                die_with_parent(signal.SIGKILL)  # the keeper is what can be killed from outside
-                os.setsid()
-                self._run_program(container.spec, spec["argv"], spec["pty"], stdio, report)
-            for descriptor in {*stdio, report}:
-                os.close(descriptor)
-            signal.pthread_sigmask(signal.SIG_SETMASK, [])
-            os._exit(launch.exit_code(os.waitpid(app, 0)[1]))
+            setns(container.handle, NEWNS | NEWNET | NEWUTS | NEWIPC)
+            os.close(container.handle)
+            adopt_orphans()
+            self._be_init(
+                container.spec, spec["argv"], spec["pty"], stdio, report, lifeline,
+                lambda killed: kill_below() if killed else None,
+            )  # fmt: skip
         except BaseException as error:
             launch.fail(report, error)
 
     # ------------------------------------------------------------------ ends
 
     def kill(self, process: Container | Exec) -> None:
+        if isinstance(process, Exec):
+            self.cut_lifeline(process)
+            return
         try:
             os.kill(process.pid, signal.SIGKILL)  # pid 1: the rest of its namespace goes with it
         except ProcessLookupError:
@@ -345,6 +373,7 @@ class NamespacesTier(Tier):
 
     def ended(self, process: Container | Exec) -> bool:
         if isinstance(process, Exec):
+            self.cut_lifeline(process)
             return False
         os.close(process.handle)
         hit = self.cgroups.killed_for_memory(process.cgroups)

@@ -26,7 +26,7 @@ from drydock.runtime.process import hostfiles, launch
 from drydock.runtime.process.copies import copy_layers
 from drydock.runtime.process.folders import remove_tree
 from drydock.runtime.process.kernel import adopt_orphans
-from drydock.runtime.process.processes import HAS_PROC, descendants, snapshot
+from drydock.runtime.process.processes import descendants, kill, kill_below, snapshot
 from drydock.runtime.process.rootfs import resolve_inside
 from drydock.runtime.process.tier import Container, Exec, Sandbox, Tier
 
@@ -147,7 +147,7 @@ class PlainTier(Tier):
                 os.close(descriptor)  # else nobody would see the end of them
             return pid
 
-        launch.supervise(start, lifeline, lambda: _kill_below(apps))
+        launch.supervise(start, lifeline, lambda _: kill_below(apps))
 
     def _run_program(self, container: Container, argv: list[str], pty: bool, stdio: list[int], report: int) -> NoReturn:
         spec, root = container.spec, f"{self.run}/{container.folder}/root"
@@ -189,9 +189,7 @@ class PlainTier(Tier):
     # ------------------------------------------------------------------ ends
 
     def kill(self, process: Container | Exec) -> None:
-        if process.handle >= 0:
-            os.close(process.handle)
-            process.handle = -1
+        self.cut_lifeline(process)
 
     def ended(self, process: Container | Exec) -> bool:
         self.kill(process)
@@ -211,7 +209,7 @@ class PlainTier(Tier):
             strays = {int(word) for word in file.read().split()} - known
         if strays:
             for pid in [*strays, *descendants(strays, snapshot())]:
-                _kill(pid)
+                kill(pid)
 
     def end_all(self, processes: list[Container | Exec]) -> None:
         for process in processes:
@@ -243,31 +241,3 @@ def _rewritten(word: str, root: str) -> str:
     if word.startswith("/") and word.strip("/") and os.path.lexists(root + word):
         return root + word
     return word
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # was faster
-
-
-def _kill_below(apps: list[int]) -> None:
-    """In a keeper: kill and reap all that is below it, until nobody is left."""
-    for pid in apps:
-        try:
-            os.killpg(pid, signal.SIGKILL)  # all that we can find of it where orphans do not come to us
-        except (ProcessLookupError, PermissionError):
-            continue
-    while True:
-        try:
-            ended, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if ended:
-            continue
-        processes = snapshot()
-        for pid in descendants([os.getpid()], processes):
-            if not processes[pid].zombie:
-                _kill(pid)
-        select.select([], [], [], 0.001 if HAS_PROC else 0.02)  # they need a moment to die

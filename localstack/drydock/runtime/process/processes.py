@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,3 +102,33 @@ def _holds(pid: int, links: set[str]) -> bool:
         return any(os.readlink(f"/proc/{pid}/fd/{name}") in links for name in os.listdir(f"/proc/{pid}/fd"))
     except OSError:
         return False  # has ended
+
+
+def kill(pid: int) -> None:
+    """Nothing happens if it has ended."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # was faster
+
+
+def kill_below(apps: Iterable[int] = ()) -> None:
+    """In an init: kill and reap all that is below it, until nobody is left. ``apps`` lead the groups of processes that it
+    started."""
+    for pid in apps:
+        try:
+            os.killpg(pid, signal.SIGKILL)  # all that we can find of it where orphans do not come to us
+        except (ProcessLookupError, PermissionError):
+            continue
+    while True:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if ended:
+            continue
+        processes = snapshot()
+        for pid in descendants([os.getpid()], processes):
+            if not processes[pid].zombie:
+                kill(pid)
+        select.select([], [], [], 0.001 if HAS_PROC else 0.02)  # they need a moment to die

@@ -68,7 +68,8 @@ class Container:
 
 
 class Exec:
-    """Another process in a container; ``pid`` is the helper's child that waits for it."""
+    """Another process in a container; ``pid`` is the helper's child, an init that waits for it. ``handle`` is the pipe
+    whose closing kills it and all that it started; the init ends when they are gone."""
 
     __slots__ = ("container", "handle", "name", "pid", "report", "said", "shown_pid")
 
@@ -147,6 +148,12 @@ class Tier(abc.ABC):
         """All that is on it. Runs in a process of its own."""
         if os.path.isdir(folder):
             remove_tree(folder)
+
+    def cut_lifeline(self, process: Container | Exec) -> None:
+        """Close the pipe that is its ``handle``."""
+        if process.handle >= 0:
+            os.close(process.handle)
+            process.handle = -1
 
     def kill_strays(self, known: set[int]) -> None:
         """Kill children that are none of the ``known``. In a pid namespace there are none."""

@@ -215,11 +215,12 @@ class ContainerRun:
             await self._runtime.exec(
                 name, self.container.runtime_id, check.command, on_exit, pty=False, stdio=(null, null, null)
             )
-            async with asyncio.timeout(self._clock.real_budget(check.timeout)):
-                return (await ended).code == 0
-        except TimeoutError:
-            await self._runtime.kill_exec(name)
-            return False
+            await asyncio.wait({ended}, timeout=self._clock.real_budget(check.timeout))
+            if not ended.done():
+                await self._runtime.kill_exec(name)
+                await ended  # so that there is never more than one of them
+                return False
+            return ended.result().code == 0
         except RuntimeFailure as error:
             log.info("health check of %s: %s", self.container.runtime_id, error)
             return False
