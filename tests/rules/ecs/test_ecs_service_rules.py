@@ -36,7 +36,7 @@ def test_names_that_are_refused(name: str) -> None:
 
 # -- what is lacking is said, never ignored
 @pytest.mark.parametrize("params", [
-    {"loadBalancers": [{"targetGroupArn": "x"}]}, {"serviceRegistries": [{"registryArn": "x"}]},
+    {"serviceRegistries": [{"registryArn": "x"}]},
     {"serviceConnectConfiguration": {"enabled": True}}, {"volumeConfigurations": [{"name": "v"}]},
     {"vpcLatticeConfigurations": [{"roleArn": "r"}]}, {"enableExecuteCommand": True},
     {"availabilityZoneRebalancing": "ENABLED"},
@@ -55,9 +55,12 @@ def test_parameters_that_ask_for_nothing(params: dict[str, Any]) -> None:
 
 
 def test_a_grace_period_needs_a_load_balancer() -> None:
-    assert refusal(service_rules.check_lacking, {"healthCheckGracePeriodSeconds": 60})[:2] == (
-        INVALID, "Health check grace period is only valid for services configured to use load balancers"
-    )  # fmt: skip
+    said = "Health check grace period is only valid for services configured to use load balancers"
+    assert refusal(service_rules.check_grace, 60, False)[:2] == (INVALID, said)
+    for seconds, balanced in ((None, False), (0, False), (60, True), (2**31 - 1, True)):
+        service_rules.check_grace(seconds, balanced)
+    for seconds in (-1, 2**31):
+        assert refusal(service_rules.check_grace, seconds, True)[0] == INVALID
 
 
 @pytest.mark.parametrize("strategy", ["BLUE_GREEN", "LINEAR", "CANARY"])
