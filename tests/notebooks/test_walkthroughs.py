@@ -18,6 +18,7 @@ from labkit.builder.source import notebook, read
 from labkit.exercises import NOT_ATTEMPTED
 from nbformat import NotebookNode
 
+from tests.notebooks.conftest import need_namespaces, need_what_the_chapter_needs
 from tests.notebooks.estate import client, faults, fresh, left_behind
 from tests.notebooks.wrong_answers import WRONG
 
@@ -46,6 +47,7 @@ def _nothing_left(emulator: Emulator, account: str) -> None:
 
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_nbval_finds_the_outputs_of_the_solution_again(emulator: Emulator, root: Path, slug: str) -> None:
+    need_what_the_chapter_needs(emulator, slug)
     account = account_of(slug[:2])
     fresh(emulator, account)
     made = root / "solutions" / f"{slug}.ipynb"
@@ -83,6 +85,7 @@ def test_papermill_runs_it_to_its_end(
     account = account_of(slug[:2])
     embedded = target == "drydock"
     if embedded:
+        need_what_the_chapter_needs(emulator, slug)
         fresh(emulator, account)
     environment = emulator.environment(account) if embedded else {**os.environ, "LAB_BATCH": "1", "LAB_ROOT": str(root)}
     environment.pop("LAB_TARGET", None)  # the parameter alone decides
@@ -105,6 +108,7 @@ def test_papermill_runs_it_to_its_end(
 
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_checks_say_what_is_wrong_with_a_wrong_answer(emulator: Emulator, root: Path, slug: str) -> None:
+    need_what_the_chapter_needs(emulator, slug)
     account = account_of(slug[:2])
     fresh(emulator, account)
     made = notebook(read(root / "labs" / slug), solved=True)
@@ -130,6 +134,7 @@ def test_checks_say_what_is_wrong_with_a_wrong_answer(emulator: Emulator, root: 
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_every_cell_may_be_run_again(emulator: Emulator, root: Path, slug: str) -> None:
     """Each is run twice, one right after the other."""
+    need_what_the_chapter_needs(emulator, slug)
     account = account_of(slug[:2])
     fresh(emulator, account)
     made = notebook(read(root / "labs" / slug), solved=True)
@@ -147,6 +152,7 @@ def test_the_plain_tier_tells_the_same_story(root: Path, slug: str) -> None:
     """Where there are no namespaces (macOS), the same solutions pass."""
     account = account_of(slug[:2])
     with running(root, account, tier="plain") as plain:
+        need_what_the_chapter_needs(plain, slug)
         made = execute(notebook(read(root / "labs" / slug), solved=True), plain)
         _expect(made, "passed")
         _nothing_left(plain, account)
@@ -179,8 +185,9 @@ def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("slug", CHAPTERS)
-def test_building_again_gives_the_same_notebook(root: Path, slug: str) -> None:
+def test_building_again_gives_the_same_notebook(emulator: Emulator, root: Path, slug: str) -> None:
     """But for what measured cells show; the committed file is the first build, this is the second."""
+    need_namespaces(emulator)
     committed = nbformat.read(root / "solutions" / f"{slug}.ipynb", as_version=4)
     again = built(root, read(root / "labs" / slug), solved=True)
     for made in (committed, again):
