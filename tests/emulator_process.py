@@ -25,6 +25,8 @@ class EmulatorProcess:
 
     def __init__(self, state: Path, *flags: str, python: str = sys.executable) -> None:
         self.state, self.flags, self.python = state, flags, python
+        self.before: tuple[str, ...] = ()
+        """A command that starts it as somebody else"""
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self._session = boto3.Session()  # reads its models once
@@ -35,7 +37,7 @@ class EmulatorProcess:
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}/localstack:{ROOT}/labs"}
         with open(self.state / "serve.out", "ab") as out:
             self.process = subprocess.Popen(
-                [self.python, "-m", "drydock", "serve", "--port", "0", "--state", str(self.state), *self.flags],
+                [*self.before, self.python, "-m", "drydock", "serve", "--port", "0", "--state", str(self.state), *self.flags],
                 env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             )  # fmt: skip
         wait_until(self._is_ready, "the emulator is ready", self.output)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
-from tests.emulator_process import EmulatorProcess, wait_until
-from tests.services.ec2.yard import Yard
+from tests.emulator_process import ROOT, EmulatorProcess, wait_until
+from tests.services.ec2.yard import AGENT_POLICY, PARAMETER, Yard
 from tests.services.ecs.story import processes
 
 ACCOUNT = "000000000000"
@@ -70,7 +74,7 @@ def test_termination_leaves_nothing(mine: EmulatorProcess) -> None:
     yard.ec2.terminate_instances(InstanceIds=ids[1:])
     yard.until(ids[1], "terminated")
     folder = mine.state / "machines"
-    wait_until(lambda: {each.name for each in folder.iterdir()} == {"consoles"}, "the disks are gone")
+    assert {each.name for each in folder.iterdir()} == {"consoles"}
     assert "login:" in yard.console(ids[1])
 
 
@@ -126,6 +130,58 @@ def test_a_group_goes_on_where_it_was(mine: EmulatorProcess) -> None:
     wait_until(lambda: states() == ["InService"] * 2, "two members", lambda: f"{states()}{mine.output()}")
     found = [i for r in yard.ec2.describe_instances()["Reservations"] for i in r["Instances"]]
     assert [each["State"]["Name"] for each in found] == ["running"] * 2
+
+
+def test_agents_register_again_as_who_they_were(mine: EmulatorProcess) -> None:
+    yard = opened(mine)
+    ecs = yard.aws("ecs")
+    ecs.create_cluster(clusterName="yard")
+    profile = yard.profile("machines", AGENT_POLICY)
+    script = "echo ECS_CLUSTER=yard >> /etc/ecs/ecs.config"
+    instance = yard.launch(script, ImageId=yard.image(PARAMETER), IamInstanceProfile=profile)
+    yard.until_printed(instance, "Connected to ACS")
+    before = ecs.list_container_instances(cluster="yard")["containerInstanceArns"]
+    mine.kill()
+    mine.start()
+    yard = opened(mine)
+    yard.until_printed(instance, "Connected to ACS", 2)
+    found = yard.aws("ecs").describe_container_instances(cluster="yard", containerInstances=before)[
+        "containerInstances"
+    ]
+    assert [(each["ec2InstanceId"], each["agentConnected"]) for each in found] == [(instance, True)]
+
+
+def test_as_an_ordinary_user() -> None:
+    """Only root can become somebody else; who is not root has run all other tests as an ordinary user."""
+    if os.getuid() != 0:
+        pytest.skip("not root: all other tests ran as an ordinary user")
+    if shutil.which("setpriv") is None or not os.path.exists("/usr/bin/python3"):
+        pytest.skip("needs setpriv (util-linux) and the system's python3")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 (nobody must get in)
+        state = Path(folder) / "state"
+        state.mkdir()
+        shutil.chown(state, "nobody", "nogroup")
+        emulator = EmulatorProcess(state, "--instant", python="/usr/bin/python3")
+        packages = os.path.dirname(os.path.dirname(boto3.__file__))
+        path = os.pathsep.join([f"{ROOT}/localstack", f"{ROOT}/labs", packages])
+        emulator.before = (
+            *("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"),
+            *("env", f"PYTHONPATH={path}", "PYTHONDONTWRITEBYTECODE=1", f"HOME={state}"),
+        )
+        with emulator:
+            yard = opened(emulator)
+            assert "unprivileged" in emulator.get("/_drydock/status")["runtime"]["reason"]
+            script = "bootcmd:\n - 'echo boot >> /boots; echo boots:$(wc -l < /boots); mkdir -p /h; chmod 0 /h'\n"
+            instance, _ = yard.booted(f"#cloud-config\n{script}")
+            emulator.kill()
+            emulator.start()
+            yard = opened(emulator)
+            assert "boots:2" in yard.until_printed(instance, "login:", 2)
+            yard.ec2.terminate_instances(InstanceIds=[instance])
+            yard.until(instance, "terminated")
+            assert {each.name for each in (state / "machines").iterdir()} == {"consoles"}
+            assert emulator.faults() == []
 
 
 def test_two_emulators_of_one_seed_share_no_public_address(tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ class Helper:
         self.links: dict[str, str] = {}
         self.deadlines: list[tuple[float, Container]] = []
         self.next_check = 0.0
-        self.removers: set[int] = set()
+        self.removers: dict[int, int | None] = {}
+        """Children that remove files, and the messages whose answers wait for them"""
         self.started = 0
         self.poll = select.poll()
 
@@ -249,7 +250,8 @@ class Helper:
             self.deadlines.append((time.monotonic() + timeout, container))
         return {}, []
 
-    def do_remove_disk(self, _: int, __: list[int], disk: str) -> _Answer:
+    def do_remove_disk(self, asked: int, _: list[int], disk: str) -> None:
+        """Answered when it is gone."""
         pid = os.fork()  # there may be many files, and the loop must not wait for that
         if pid == 0:
             try:
@@ -258,8 +260,7 @@ class Helper:
             except OSError as error:
                 os.write(2, f"drydock: a disk remains: {error}\n".encode())
             os._exit(0)
-        self.removers.add(pid)
-        return {}, []
+        self.removers[pid] = asked
 
     def find(self, name: str) -> Container | None:
         return next((container for container in self.containers.values() if container.name == name), None)
@@ -329,7 +330,9 @@ class Helper:
                 break
             process = self.containers.pop(pid, None) or self.execs.pop(pid, None)
             if process is None:
-                self.removers.discard(pid)
+                asked = self.removers.pop(pid, None)
+                if asked is not None:
+                    self.send({"id": asked, "result": {}})
                 continue
             self.read_report(process)
             self.close_report(process)
@@ -344,7 +347,7 @@ class Helper:
                 self.release(process.sandbox)
         if folders:
             self.remove(folders)
-        self.tier.kill_strays(self.containers.keys() | self.execs.keys() | self.removers)
+        self.tier.kill_strays(self.containers.keys() | self.execs.keys() | self.removers.keys())
 
     def tell_exit(self, process: Container | Exec, code: int) -> None:
         by_kernel = self.tier.ended(process)
@@ -364,7 +367,7 @@ class Helper:
             except OSError as error:
                 os.write(2, f"drydock: a container's folder remains: {error}\n".encode())
             os._exit(0)
-        self.removers.add(pid)
+        self.removers[pid] = None
 
     def kill_overdue(self) -> None:
         now = time.monotonic()
