@@ -116,8 +116,8 @@ class Emulator:
         self.dataplane = DataPlane(self._connect_inside)
         self.authorizer = Authorizer(self.iam)
         self.ec2 = Ec2(
-            self.platform, self.runtime, self.images, self.iam, self.network, self._pass_on, self._ask_moto,
-            self.authorizer.check, instant=config.instant,
+            self.platform, self.runtime, self.images, self.iam, self.network, self.dataplane, self._pass_on,
+            self._ask_moto, self.authorizer.check, instant=config.instant,
         )  # fmt: skip
         self.ecs = Ecs(
             self.platform, self.runtime, self.images, self.iam, self.dataplane, self.network, self.ec2.machines,

@@ -82,6 +82,12 @@ class DataPlane:
         for number in numbers if self.pid else []:
             self._say({"do": "close", "id": number})
 
+    def close_port(self, sandbox: str, port: int) -> None:
+        """Stop forwarding one port that :meth:`open` opened."""
+        entry = self._open.pop((sandbox, port), None)
+        if entry is not None and self.pid:
+            self._say({"do": "close", "id": entry[0]})
+
     async def close(self) -> None:
         """End the child."""
         if self._control is not None:

@@ -10,15 +10,18 @@ Public addresses are loopback addresses of their own, out of 127.16.0.0/12, neve
 
 from __future__ import annotations
 
+import base64
 import copy
 import ipaddress
 import json
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 _UNGIVEN = "ABCDE"
 """moto's client token where a request had none"""
+_WHILE_STOPPED = ("instance_type", "kernel", "ramdisk", "user_data", "ebs_optimized")
 PUBLIC_RANGE = ipaddress.ip_network("127.16.0.0/12")
 USER_REASON = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
 
@@ -30,6 +33,7 @@ def adapt() -> None:
 
     _adapt_states(instances)
     _adapt_launch(instances.InstanceBackend)
+    _adapt_changes(instances.InstanceBackend)
     _adapt_answers(InstanceResponse)
     elastic_network_interfaces.random_public_ip = public_address
     elastic_ip_addresses.random_ip = public_address
@@ -169,9 +173,34 @@ def _adapt_launch(backend: Any) -> None:
     backend.run_instances = run_instances
 
 
+def _adapt_changes(backend: Any) -> None:
+    """What a machine has only from its next boot on can be changed while it is stopped only."""
+    change = backend.modify_instance_attribute
+
+    def modify_instance_attribute(ec2: Any, instance_id: str, key: str, value: Any) -> Any:
+        from moto.ec2.exceptions import EC2ClientError
+
+        instance = ec2.get_instance(instance_id)
+        if key in _WHILE_STOPPED and instance._state.name != "stopped":
+            message = f"The instance '{instance_id}' is not in the 'stopped' state."
+            raise EC2ClientError("IncorrectInstanceState", message)
+        return change(ec2, instance_id, key, value)
+
+    backend.modify_instance_attribute = modify_instance_attribute
+
+
 def _adapt_answers(response: Any) -> None:
     """Their answers say into which state each instance was put; moto's say what it would have been."""
     from moto.core.responses import ActionResult
+
+    module = sys.modules[response.__module__]
+    read = module.parse_user_data
+
+    def parse_user_data(value: Any) -> Any:
+        """Of ModifyInstanceAttribute it is decoded already, which moto does not expect."""
+        return read(base64.b64encode(value).decode() if isinstance(value, bytes) else value)
+
+    module.parse_user_data = parse_user_data  # type: ignore[attr-defined]
 
     def changed(pairs: list[tuple[Any, Any]]) -> list[dict[str, Any]]:
         return [

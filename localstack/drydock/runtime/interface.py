@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 
@@ -158,6 +158,12 @@ class Runtime(ABC):
     @abstractmethod
     async def remove_disk(self, disk: str) -> None:
         """Forget what containers with this ``disk`` wrote. None may run. Nothing happens if there is none."""
+
+    @abstractmethod
+    async def listening(self, container: str, known: Collection[int] = ()) -> list[int]:
+        """TCP ports on which programs of a container (and not of others in its sandbox) listen for more than their own
+        loopback address. ``known`` are those that were among them before, which saves work. Namespaces tier only; else
+        there are none."""
 
     @abstractmethod
     async def usage(self) -> dict[str, Usage]:

@@ -151,6 +151,22 @@ def test_instances_of_one_request_have_addresses_of_their_own(yard: Yard) -> Non
     assert all(each["PublicIpAddress"].startswith("127.") for each in described)
 
 
+def test_what_can_be_changed_only_while_it_is_stopped(yard: Yard) -> None:
+    instance, _ = yard.booted()
+    change = {"InstanceId": instance, "InstanceType": {"Value": "t3.small"}}
+    refused = code(yard.ec2.modify_instance_attribute, **change)
+    assert refused == ("IncorrectInstanceState", f"The instance '{instance}' is not in the 'stopped' state.")
+    yard.ec2.stop_instances(InstanceIds=[instance])
+    yard.until(instance, "stopped")
+    yard.ec2.modify_instance_attribute(**change)
+    yard.ec2.modify_instance_attribute(
+        InstanceId=instance, UserData={"Value": b"#cloud-config\nbootcmd: [echo changed]\n"}
+    )
+    yard.ec2.start_instances(InstanceIds=[instance])
+    assert yard.until(instance)["InstanceType"] == "t3.small"
+    yard.until_printed(instance, "changed")
+
+
 def test_a_client_token_makes_one(yard: Yard) -> None:
     given = {"ImageId": yard.image(), "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1, "ClientToken": "once"}
     first, second = (yard.ec2.run_instances(**given)["Instances"][0]["InstanceId"] for _ in range(2))

@@ -13,7 +13,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -337,6 +337,12 @@ class ProcessRuntime(Runtime):
 
     async def remove_disk(self, disk: str) -> None:
         await self._call("remove_disk", disk=os.path.realpath(disk))
+
+    async def listening(self, container: str, known: Collection[int] = ()) -> list[int]:
+        if self._tier == "plain":
+            return []
+        result, _ = await self._call("listening", container=container, known=list(known))
+        return list(result["ports"])
 
     async def usage(self) -> dict[str, Usage]:
         result, _ = await self._call("usage")

@@ -19,7 +19,7 @@ from drydock.runtime.process import launch
 from drydock.runtime.process.folders import remove_tree
 from drydock.runtime.process.measure import measure
 from drydock.runtime.process.messages import EXHAUSTED, MOST_DESCRIPTORS, RECEIVE_SIZE, Inbox, pack
-from drydock.runtime.process.processes import holds_listener
+from drydock.runtime.process.processes import held, holds_listener, listeners
 from drydock.runtime.process.tier import Container, Exec, Sandbox
 
 TYPE_CHECKING = False
@@ -188,6 +188,16 @@ class Helper:
             for _, _, pid in parts
         ]
         return {"owns": holds_listener(pids, port)}, []
+
+    def do_listening(self, _: int, __: list[int], container: str, known: list[int]) -> _Answer:
+        """The ports on which programs of the container listen; whose those in ``known`` are is not asked again."""
+        target = self.find(container)
+        found = listeners(target.pid) if target is not None else {}
+        fresh = {link for port, link in found.items() if port not in known}
+        mine: set[str] = set()
+        if target is not None and fresh:
+            mine = held([pid for _, _, pid in measure(self.containers, self.execs)[target.pid]], fresh)
+        return {"ports": [port for port, link in found.items() if port in known or link in mine]}, []
 
     # ------------------------------------------------------------------ containers
 

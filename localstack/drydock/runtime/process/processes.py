@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,6 +96,48 @@ def holds_listener(pids: list[int], port: int) -> bool:
             f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port
         }
     return bool(inodes) and any(_holds(pid, inodes) for pid in pids)
+
+
+def listeners(pid: int) -> dict[int, str]:
+    """Of the network that the process is in: TCP port to a link as in ``/proc/.../fd``, for the sockets that listen on
+    more than the loopback address."""
+    found = {}
+    for name in ("tcp", "tcp6"):
+        try:
+            with open(f"/proc/{pid}/net/{name}", encoding="ascii") as table:
+                rows = [line.split() for line in table][1:]
+        except OSError:
+            continue  # it has ended, or there is no IPv6
+        for row in rows:
+            address, _, port = row[1].rpartition(":")
+            if row[3] == "0A" and not _is_loopback(address):
+                found[int(port, 16)] = f"socket:[{row[9]}]"
+    return found
+
+
+def _is_loopback(address: str) -> bool:
+    """As the kernel prints it: words of 32 bits in the machine's byte order."""
+    last = bytes.fromhex(address[-8:])
+    last = last[::-1] if sys.byteorder == "little" else last
+    if len(address) == 8 or address[16:24] in ("FFFF0000", "0000FFFF"):  # the latter: IPv4 in IPv6
+        return last[0] == 127
+    return address[:24] == "0" * 24 and last == b"\0\0\0\1"
+
+
+def held(pids: list[int], links: set[str]) -> set[str]:
+    """Which of the links in ``/proc/.../fd`` the processes have."""
+    found: set[str] = set()
+    for pid in pids:
+        try:
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                link = os.readlink(f"/proc/{pid}/fd/{name}")
+                if link in links:
+                    found.add(link)
+        except OSError:
+            continue  # it, or a descriptor, has gone meanwhile
+        if found == links:
+            break
+    return found
 
 
 def _holds(pid: int, links: set[str]) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from drydock import durations
 from drydock.clock import as_datetime
+from drydock.dataplane.plane import DataPlane
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.images.standins import StandIns
 from drydock.network.facts import Facts
@@ -53,6 +54,7 @@ class Ec2(Service):
         images: StandIns,
         iam: Iam,
         network: Facts,
+        dataplane: DataPlane,
         moto: Moto,
         ask: Ask,
         check: Check,
@@ -60,7 +62,7 @@ class Ec2(Service):
     ) -> None:
         super().__init__(platform)
         self.ecs = Ecs()
-        self.machines = Machines(platform, runtime, images, iam, ask, self.ecs, network, instant)
+        self.machines = Machines(platform, runtime, images, iam, ask, self.ecs, network, dataplane, instant)
         self.imds = Imds(self.machines)
         self._moto = moto
         self._check = check

@@ -19,6 +19,7 @@ from drydock.runtime.interface import ContainerSpec, Exit, Mount, RuntimeFailure
 from drydock.services.ec2 import user_data
 from drydock.services.ec2.agent import Agent
 from drydock.services.ec2.model import Machine
+from drydock.services.ec2.ports import Ports
 from drydock.services.ec2.types import TYPES
 from drydock.store import Scope
 
@@ -47,6 +48,7 @@ class MachineDriver:
         self._exit: Exit | None = None
         self._events: list[str] = []
         self._agent: asyncio.Task[None] | None = None
+        self._ports: asyncio.Task[None] | None = None
         self._host_lost = False
         self.has_process = False
         self.between = False
@@ -185,6 +187,8 @@ class MachineDriver:
                 if self._exit is not None:
                     raise RuntimeFailure(f"its first process ended with {self._exit.code} {self._exit.error or ''}")
                 await self._change()
+        ports = Ports(self._house, machine)
+        self._ports = self._house.platform.spawn(ports.run(), f"ports of {machine.id}")
 
     async def _claim_address(self) -> dict[str, Any]:
         """See to it that its public address is nobody else's on this computer. What moto says of it."""
@@ -271,6 +275,11 @@ class MachineDriver:
             self._agent.cancel()
             await asyncio.gather(self._agent, return_exceptions=True)
             self._agent = None
+        if self._ports is not None:
+            self._ports.cancel()
+            await asyncio.gather(self._ports, return_exceptions=True)
+            self._ports = None
+        self._house.dataplane.close_sandbox(machine.sandbox)
         if how != "reset" and (self._sandbox or machine.container_instance_arn):
             await self._house.ecs.tell_gone(self.scope, machine, how)
         if how == "terminated":

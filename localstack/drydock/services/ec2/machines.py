@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from drydock import durations
+from drydock.dataplane.plane import DataPlane
 from drydock.errors import AwsError
 from drydock.images.standins import StandIns
 from drydock.network.facts import Facts
@@ -60,9 +61,11 @@ class Machines:
         ask: Ask,
         ecs: Ecs,
         network: Facts,
+        dataplane: DataPlane,
         instant: bool,
     ) -> None:
         self.platform = platform
+        self.dataplane = dataplane
         self.network = network
         self.runtime = runtime
         self.images = images
