@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,6 +150,40 @@ def test_agents_register_again_as_who_they_were(mine: EmulatorProcess) -> None:
         "containerInstances"
     ]
     assert [(each["ec2InstanceId"], each["agentConnected"]) for each in found] == [(instance, True)]
+
+
+def test_when_the_runtime_dies_machines_are_booted_again(mine: EmulatorProcess) -> None:
+    yard = opened(mine)
+    instance, _ = yard.booted("sleep 305.5 &")
+    stopped, _ = yard.booted()
+    yard.ec2.stop_instances(InstanceIds=[stopped])
+    yard.until(stopped, "stopped")
+    before = processes("305.5")
+    assert len(before) == 1
+    os.kill(_helper_of(before[0]), signal.SIGKILL)
+    wait_until(lambda: processes("305.5") == [], "its processes are gone")
+    yard.until_printed(instance, "login:", 2)
+    assert yard.until(instance)["State"]["Name"] == "running"
+    assert yard.state(stopped) == "stopped"
+    assert mine.faults() == []
+
+
+def _helper_of(pid: int) -> int:
+    """The runtime's process above all containers: pid 1 of its namespace, whose command names it."""
+    while b"drydock.runtime.process.entry" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return pid
+
+
+def test_terminated_instances_are_forgotten_after_an_hour(mine: EmulatorProcess) -> None:
+    yard = opened(mine)
+    instance = yard.launch()
+    yard.ec2.terminate_instances(InstanceIds=[instance])
+    yard.until(instance, "terminated")
+    mine.get("/_drydock/clock", {"account": ACCOUNT, "advance": 3500})
+    assert yard.state(instance) == "terminated"
+    mine.get("/_drydock/clock", {"account": ACCOUNT, "advance": 200})
+    wait_until(lambda: yard.ec2.describe_instances()["Reservations"] == [], "it is forgotten")
 
 
 def test_as_an_ordinary_user() -> None:
