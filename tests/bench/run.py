@@ -20,6 +20,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tests.bench import services
 from tests.bench.servers import Server, cpu_seconds, drydock, peers, tree
 
 CALLS = 300
@@ -214,6 +215,7 @@ def main() -> int:
         _measure("start-up and idle memory", lambda: _start_rows(rounds, state), rows)
         _measure("latency", lambda: _latency_rows(rounds, state), rows)
         _measure("tasks", lambda: _task_rows(rounds, state), rows)
+        _measure("services and instances", lambda: _service_rows(state), rows)
         _measure("start after a course", lambda: _course_rows(rounds, state), rows)
     finally:
         shutil.rmtree(state, ignore_errors=True)
@@ -253,6 +255,11 @@ def _task_rows(rounds: int, state: Path) -> list[tuple[str, list[float], str]]:
     bars = {"RunTask to RUNNING, ms": "100 ms", "memory per task, MB": "6 MB"}
     bars |= {f"idle cost of {IDLE_TASKS} tasks, % of a core": "2 %", f"{MANY_TASKS} tasks RUNNING, s": "20 s"}
     return [(name, values, bars[name]) for name, values in tasks(rounds, state).items()]
+
+
+def _service_rows(state: Path) -> list[tuple[str, list[float], str]]:
+    bars = {f"service of {services.MANY} tasks steady, s": "20 s", "and gone, s": "20 s"}
+    return [(name, values, bars.get(name, "")) for name, values in services.measure(state, client, Tasks).items()]
 
 
 def _course_rows(rounds: int, state: Path) -> list[tuple[str, list[float], str]]:

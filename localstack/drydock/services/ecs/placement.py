@@ -201,16 +201,14 @@ def order_of_removal(
     spread strategy counts the most, the newest there first."""
     by_arn = {host.arn: host for host in hosts}
     name = next((s.field for s in strategies if s.kind == "spread"), ZONE)
-    left = list(tasks)
+    places: dict[str, list[tuple[int, str]]] = {}
+    for number, (task, arn) in enumerate(tasks):
+        place = value_of(name, by_arn[arn]) if arn in by_arn else ""
+        places.setdefault(place, []).append((number, task))
     order = []
-    while left:
-        counts: dict[str, int] = {}
-        for _, arn in left:
-            value = value_of(name, by_arn[arn]) if arn in by_arn else ""
-            counts[value] = counts.get(value, 0) + 1
-        index = max(
-            range(len(left)),
-            key=lambda i: (counts[value_of(name, by_arn[left[i][1]]) if left[i][1] in by_arn else ""], i),
-        )
-        order.append(left.pop(index)[0])
+    while places:
+        fullest = max(places, key=lambda place: (len(places[place]), places[place][-1][0]))
+        order.append(places[fullest].pop()[1])
+        if not places[fullest]:
+            del places[fullest]
     return order

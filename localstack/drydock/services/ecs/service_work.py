@@ -139,7 +139,8 @@ class ServiceWork:
             if desired == 0:
                 self._stop(live, Plan(stop=tuple(task.arn for task in live)))
             return
-        plan = scheduling.plan(desired, limits, seen, self._removal_order(live))
+        surplus = sum(not one.outdated and not one.unhealthy for one in seen) > desired
+        plan = scheduling.plan(desired, limits, seen, self._removal_order(live) if surplus else ())
         self._stop(live, plan)
         batch = _Batch(primary.id, primary.revision_arn, desired, limits)
         if eligible is not None:
