@@ -22,6 +22,7 @@ def test_200_tasks(tmp_path: Path) -> None:
         yard.network  # EC2 is started
         begin = time.monotonic()
         yard.create(definition, TASKS)
+        wait_until(lambda: yard.service()["runningCount"] == TASKS, "all of them run", yard.messages, patience=120)
         yard.steady(running=TASKS)
         took = time.monotonic() - begin
         assert len(processes(marker)) == TASKS

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 
 from drydock.services.ecs.expressions import parse
 
@@ -199,16 +200,17 @@ def order_of_removal(
 ) -> list[str]:
     """Tasks (name, instance's ARN; the oldest first) in the order in which a scale-in stops them: from where the first
     spread strategy counts the most, the newest there first."""
-    by_arn = {host.arn: host for host in hosts}
     name = next((s.field for s in strategies if s.kind == "spread"), ZONE)
-    places: dict[str, list[tuple[int, str]]] = {}
-    for number, (task, arn) in enumerate(tasks):
-        place = value_of(name, by_arn[arn]) if arn in by_arn else ""
-        places.setdefault(place, []).append((number, task))
+    values = {host.arn: value_of(name, host) for host in hosts}
+    places: dict[str, list[int]] = {}
+    for number, (_, arn) in enumerate(tasks):
+        places.setdefault(values.get(arn, ""), []).append(number)
+    fullest = [(-len(numbers), -numbers[-1], numbers) for numbers in places.values()]
+    heapify(fullest)
     order = []
-    while places:
-        fullest = max(places, key=lambda place: (len(places[place]), places[place][-1][0]))
-        order.append(places[fullest].pop()[1])
-        if not places[fullest]:
-            del places[fullest]
+    while fullest:
+        _, _, numbers = heappop(fullest)
+        order.append(tasks[numbers.pop()][0])
+        if numbers:
+            heappush(fullest, (-len(numbers), -numbers[-1], numbers))
     return order
