@@ -29,20 +29,22 @@ def draw_cluster(*clusters: str, containers: bool = True) -> None:
         boxes.append(box)
         definitions += [recipe for recipe in recipes if recipe not in definitions]
         arrows += lead
+    columns = [definitions, boxes]
     if not containers:
         boxes, definitions, arrows = [_without_containers(box) for box in boxes], [], []
+        columns = [[box] for box in boxes]
     title = f"cluster {', '.join(clusters)}"
     if ipython() is not None:
         from IPython.display import display
 
-        picture = svg([column for column in (definitions, boxes) if column], arrows, title)
+        picture = svg(columns, arrows, title)
         display({"image/svg+xml": picture, "text/plain": title}, raw=True)  # type: ignore[no-untyped-call]
     print(outline([*boxes, *definitions], arrows))
 
 
 def _without_containers(box: Box) -> Box:
     inside = tuple(_without_containers(each) for each in box.inside if not each.name.startswith("container "))
-    return Box(box.name, box.facts, inside)
+    return Box(box.name, box.facts, inside, across=any(each.name.startswith("service ") for each in inside))
 
 
 def read_cluster(name: str) -> tuple[Box, list[Box], list[Arrow]]:

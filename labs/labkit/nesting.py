@@ -11,17 +11,20 @@ from labkit.drawing import size
 Place = tuple[float, float, float, float]
 """x, y, width, height"""
 _CHAR, _BOLD, _LINE, _PAD, _GAP, _BETWEEN = 6.6, 7.6, 16, 10, 10, 130
+"""``_BETWEEN`` columns there is room for what the arrows say"""
 _FILLS = ("#f4f6f8", "#e3edf8", "#ffffff", "#f4f6f8")
 """By depth"""
 
 
 @dataclass(frozen=True)
 class Box:
-    """``name`` is its first line and must be unique in a picture's arrows; ``facts`` are the lines below it."""
+    """``name`` is its first line and must be unique in a picture's arrows; ``facts`` are the lines below it. What is
+    ``inside`` is drawn one below the other, or ``across``."""
 
     name: str
     facts: tuple[str, ...] = ()
     inside: tuple[Box, ...] = ()
+    across: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def svg(columns: Sequence[Sequence[Box]], arrows: Sequence[Arrow], title: str) -
     """Columns from left to right, each a stack of boxes. It depends on its arguments only, so that it repeats."""
     places: dict[str, Place] = {}
     drawn: list[str] = []
-    x, tallest = float(_PAD), 0.0
+    x, tallest, between = float(_PAD), 0.0, _BETWEEN if arrows else 2 * _GAP
     for column in columns:
         y, widest = float(_PAD), max((_size(box)[0] for box in column), default=0.0)
         for box in column:
@@ -57,8 +60,8 @@ def svg(columns: Sequence[Sequence[Box]], arrows: Sequence[Arrow], title: str) -
             drawn += _draw(box, (x, y, widest, height), 0, places)
             y += height + _GAP
         tallest = max(tallest, y)
-        x += widest + _BETWEEN
-    width = x - _BETWEEN + _PAD
+        x += widest + between
+    width = x - between + _PAD
     told = html.escape(outline([box for column in columns for box in column], arrows), quote=True)
     return "\n".join(
         [
@@ -79,8 +82,11 @@ def svg(columns: Sequence[Sequence[Box]], arrows: Sequence[Arrow], title: str) -
 def _size(box: Box) -> tuple[float, float]:
     inner = [_size(each) for each in box.inside]
     lines = [len(box.name) * _BOLD, *(len(fact) * _CHAR for fact in box.facts), *(width for width, _ in inner)]
-    height = _PAD + (1 + len(box.facts)) * _LINE + sum(tall + _GAP for _, tall in inner) + _PAD / 2
-    return max(lines) + 2 * _PAD, height
+    below = sum(tall + _GAP for _, tall in inner)
+    if box.across:
+        lines.append(sum(width + _GAP for width, _ in inner) - _GAP)
+        below = max((tall for _, tall in inner), default=-_GAP) + _GAP
+    return max(lines) + 2 * _PAD, _PAD + (1 + len(box.facts)) * _LINE + below + _PAD / 2
 
 
 def _draw(box: Box, place: Place, depth: int, places: dict[str, Place]) -> list[str]:
@@ -96,11 +102,14 @@ def _draw(box: Box, place: Place, depth: int, places: dict[str, Place]) -> list[
             f'<text x="{x + _PAD:.0f}" y="{y + _PAD + 8 + number * _LINE:.0f}" fill="#111"{weight}>'
             f"{html.escape(line)}</text>"
         )
-    below = y + _PAD + (1 + len(box.facts)) * _LINE
+    left, below = x + _PAD, y + _PAD + (1 + len(box.facts)) * _LINE
     for inner in box.inside:
-        tall = _size(inner)[1]
-        parts += _draw(inner, (x + _PAD, below, width - 2 * _PAD, tall), depth + 1, places)
-        below += tall + _GAP
+        wide, tall = _size(inner)
+        parts += _draw(inner, (left, below, wide if box.across else width - 2 * _PAD, tall), depth + 1, places)
+        if box.across:
+            left += wide + _GAP
+        else:
+            below += tall + _GAP
     return parts
 
 

@@ -76,10 +76,11 @@ def _wrapped(text: str, start: str = "", indent: str = "") -> list[str]:
 def svg(lines: Sequence[tuple[str, str]]) -> str:
     """A line of time from top to bottom, with a dot for each event. It depends on its arguments only."""
     left = max((len(when) for when, _ in lines), default=0) * _CHAR + 2 * _PAD
-    y, drawn, dots = float(_PAD), [], []
+    y, last = float(_PAD), float(_PAD)
+    drawn, dots = [], []
     for when, what in lines:
-        colour = _colour(what)
-        dots.append(f'<circle cx="{left:.0f}" cy="{y + 9:.0f}" r="5" fill="{colour}"/>')
+        last = y
+        dots.append(f'<circle cx="{left:.0f}" cy="{y + 9:.0f}" r="5" fill="{_colour(what)}"/>')
         drawn.append(_text(left - _PAD, y, when, "#555", ' text-anchor="end"'))
         for line in _wrapped(what):
             drawn.append(_text(left + _PAD, y, line, "#111"))
@@ -94,7 +95,7 @@ def svg(lines: Sequence[tuple[str, str]]) -> str:
             'font-family="sans-serif" font-size="13">',
             "<title>events of a service</title>",
             f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>',
-            f'<path d="M{left:.0f} {_PAD + 9} V{max(height - _PAD - _LINE / 2, _PAD + 9):.0f}" stroke="#c3cad3"/>',
+            f'<path d="M{left:.0f} {_PAD + 9} V{last + 9:.0f}" stroke="#c3cad3"/>',
             *dots,
             *drawn,
             "</svg>",

@@ -49,6 +49,14 @@ def test_inner_boxes_are_within_their_outer_one_and_siblings_do_not_touch() -> N
     assert first[3] < second[1] and recipe[2] < cluster[0]
 
 
+def test_what_is_across_stands_side_by_side_within_its_frame() -> None:
+    first, second = Box("service a", ("6 of 6 running",), (TASK, TASK)), Box("service b", (), (TASK,))
+    cluster = Box("cluster c", (), (first, second), across=True)
+    frames = _frames(ET.fromstring(svg([[cluster]], [], "t")))  # noqa: S314 (ours)
+    (_, outer, a), b = frames[:3], frames[3 + 2 * 3]
+    assert a[1] == b[1] and a[2] < b[0] and b[2] < outer[2] and max(a[3], b[3]) < outer[3]
+
+
 def test_a_task_shows_its_containers_in_the_order_of_their_definitions() -> None:
     task = {
         "taskArn": "arn:aws:ecs:r:1:task/c/0123456789abcdef",
