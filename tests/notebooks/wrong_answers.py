@@ -37,6 +37,29 @@ def _shop(paths: list[str], condition: str | None, read_only: bool = False) -> s
     return "\n".join([*lines, "ecs.register_task_definition(**wrong); answer = run('lab04-shop')['taskArn']"])
 
 
+def _orders(first_word: str, *, program: str = "", rollback: bool | None = True, wait: bool = True) -> str:
+    """Chapter 03: the service repaired so."""
+    lines = [f"orders_definition['containerDefinitions'][0]['command'][0] = {first_word!r}"]
+    if program:
+        lines.append(f"orders_definition['containerDefinitions'][0]['command'][2] = {program!r}")
+    lines.append("wrong = ecs.register_task_definition(**orders_definition)['taskDefinition']['taskDefinitionArn']")
+    breaker = {"enable": rollback is not None, "rollback": bool(rollback)}
+    lines += [
+        "answer = ecs.update_service(cluster='lab03', service='orders', taskDefinition=wrong, deploymentConfiguration="
+        f"{{'deploymentCircuitBreaker': {breaker}}})['service']['serviceArn']"
+    ]
+    return "\n".join([*lines, "steady('orders')"] if wait else lines)
+
+
+def _till(least: int, most: int, more: str = "", wait: bool = True) -> str:
+    """Chapter 03: the price rolled out within these percentages."""
+    update = (
+        "answer = ecs.update_service(cluster='lab03', service='till', forceNewDeployment=True, deploymentConfiguration="
+        f"{{'minimumHealthyPercent': {least}, 'maximumPercent': {most}}}, {more})['service']['serviceArn']"
+    )
+    return update + ("\nsteady('till')" if wait else "")
+
+
 WRONG: dict[str, list[WrongAnswer]] = {
     "00": [
         WrongAnswer("greeting", 'answer = run("lab00-greeter")["taskArn"]', "NAME was never set"),
@@ -81,6 +104,36 @@ WRONG: dict[str, list[WrongAnswer]] = {
             '["python", "-c", "pass"]}]})["taskArn"]',
             "but its log has []",
         ),
+    ],
+    "03": [
+        WrongAnswer("orders", 'answer = "orders"', "'orders' is not the ARN of a service"),
+        WrongAnswer("orders", "answer = till", "this is the service till, not orders"),
+        WrongAnswer(
+            "orders", "answer = orders.replace('/lab03/', '/lab0333/')", "cluster lab03 has no active service orders"
+        ),
+        WrongAnswer("orders", _orders("python", rollback=None), "nothing would stop its next broken version"),
+        WrongAnswer("orders", _orders("python", rollback=False), "would be stopped, but not rolled back"),
+        WrongAnswer("orders", _orders("python", wait=False), "its deployment is IN_PROGRESS"),
+        WrongAnswer(
+            "orders",
+            "steady('orders'); ecs.update_service(cluster='lab03', service='orders', desiredCount=0); answer = orders",
+            "its desired count is 0, not 1",
+        ),
+        WrongAnswer(
+            "orders",
+            "ecs.update_service(cluster='lab03', service='orders', desiredCount=1); steady('orders')\n"
+            + _orders("pyhton", wait=False),
+            "it still wants to run what no task of it could start",
+        ),
+        WrongAnswer(
+            "orders", _orders("python", program="import signal; signal.pause()", wait=False), "it runs another program"
+        ),
+        WrongAnswer("till", _till(50, 125), "allowed to go down to 2 running tills"),
+        WrongAnswer("till", _till(100, 200), "allowed 8 tills at once"),
+        WrongAnswer("till", _till(100, 125, wait=False), "its deployment is IN_PROGRESS"),
+        WrongAnswer("till", _till(100, 125, "taskDefinition=price_3"), "the price in its task definition is 3.00"),
+        WrongAnswer("till", _till(100, 125, "desiredCount=5"), "its desired count is 5, not 4"),
+        WrongAnswer("till", "answer = 4", "4 is not the ARN of a service"),
     ],
     "04": [
         WrongAnswer("report", 'answer = died["taskArn"]', "its hard limit is 100 MiB, while it loads 160 MiB"),
