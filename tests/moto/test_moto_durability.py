@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from drydock.errors import AwsError, UserError
+from drydock.moto_backend import rules
 from drydock.moto_backend.backend import MotoBackend
 
 from tests.moto.moto_estate import ACCOUNT, LARGE, NOW, OTHER_ACCOUNT, OTHER_REGION, REGION, build, caller, look, opened
@@ -141,6 +142,70 @@ def test_everything_acknowledged_survives_kill_of_the_emulator(tmp_path: Path) -
                 )["Attributes"]["ApproximateNumberOfMessages"]
             )
             assert sent + 2 <= count <= sent + 3  # hello, the topic's, and perhaps one that was done and not yet told
+
+    asyncio.run(story())
+
+
+def test_a_journal_that_nobody_lets_rest_does_not_grow_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lives that end by kill -9 and are never idle: what is repeated at a start is less than a busy journal's limit."""
+    monkeypatch.setattr(rules, "SNAPSHOT_WHEN_BUSY", 30)
+    monkeypatch.setattr(rules, "ENTRIES_A_SECOND", 0)  # whatever a snapshot costs here
+    monkeypatch.setattr("drydock.moto_backend.backend.IDLE_SECONDS", 600)
+
+    async def story() -> None:
+        sent, repeated = 0, []
+        async with opened(tmp_path / "moto", "seed") as backend:
+            call = caller(backend)
+            queue = (await call("sqs", "CreateQueue", QueueName="q"))["QueueUrl"]
+            for _ in range(6):
+                for _ in range(20):
+                    sent += 1
+                    await call("sqs", "SendMessage", QueueUrl=queue, MessageBody=str(sent))
+                await kill(backend)
+                url = await call("sqs", "GetQueueUrl", QueueName="q")
+                repeated.append(backend._tail)
+                assert url["QueueUrl"] == queue
+            asked = await call("sqs", "GetQueueAttributes", QueueUrl=queue, AttributeNames=["All"])
+            assert int(asked["Attributes"]["ApproximateNumberOfMessages"]) == sent == 120
+        assert max(repeated) < 30 + 20
+        assert min(repeated) < 30
+
+    asyncio.run(story())
+    assert warnings(caplog) == []
+
+
+def test_what_was_repeated_at_a_start_is_not_repeated_at_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer does not wait for the snapshot."""
+    monkeypatch.setattr("drydock.moto_backend.backend.IDLE_SECONDS", 600)
+
+    async def story() -> None:
+        async with opened(tmp_path / "moto", "seed") as backend:
+            call = caller(backend)
+            queue = (await call("sqs", "CreateQueue", QueueName="q"))["QueueUrl"]
+            for number in range(40):
+                await call("sqs", "SendMessage", QueueUrl=queue, MessageBody=str(number))
+            await kill(backend)
+            monkeypatch.setattr(rules, "SNAPSHOT_WHEN_BUSY", 30)
+            answered, write = asyncio.Event(), backend._snapshot
+
+            async def write_after_the_answer() -> None:
+                await answered.wait()
+                await write()
+
+            monkeypatch.setattr(backend, "_snapshot", write_after_the_answer)
+            await asyncio.wait_for(call("sqs", "ListQueues"), 60)
+            assert backend._tail == 41
+            answered.set()
+            await call("sqs", "ListQueues")  # its turn is after the snapshot's
+            assert backend._tail == 0
+            await kill(backend)
+            await call("sqs", "ListQueues")
+            assert backend._tail == 0
+            assert len(await receive_all(call, queue)) == 10
 
     asyncio.run(story())
 

@@ -91,9 +91,21 @@ def test_addresses_go_round() -> None:
     assert next_address("10.0.0.0/30", []) is None
 
 
-def test_snapshots_wait_for_a_quiet_moment_but_not_for_ever() -> None:
-    assert not snapshot_due(10, idle=True)
-    assert snapshot_due(200, idle=True)
-    assert not snapshot_due(200, idle=True, cost=2.0)
-    assert not snapshot_due(200, idle=False)
-    assert snapshot_due(5000, idle=False)
+@pytest.mark.parametrize("tail, idle, cost, due", [
+    (99, True, 0.0, False),
+    (100, True, 0.0, True),
+    (100, True, 0.2, False),  # repeating 100 entries is faster than 0.2 s
+    (140, True, 0.2, True),
+    (1399, True, 2.0, False),
+    (1400, True, 2.0, True),
+    (0, False, 0.0, False),
+    (499, False, 0.0, False),
+    (500, False, 0.0, True),
+    (500, False, 0.1, True),
+    (559, False, 0.2, False),
+    (560, False, 0.2, True),  # repeating takes four times as long as a snapshot
+    (4999, False, 60.0, False),
+    (5000, False, 60.0, True),
+])  # fmt: skip
+def test_snapshots_wait_for_a_quiet_moment_but_not_for_ever(tail: int, idle: bool, cost: float, due: bool) -> None:
+    assert snapshot_due(tail, idle=idle, cost=cost) is due

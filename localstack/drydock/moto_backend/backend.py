@@ -138,7 +138,7 @@ class MotoBackend:
         if self._idle:
             self._idle.cancel()
         async with self._turn:
-            if self.running and self._quiet_snapshot_due:
+            if self._snapshot_due(idle=True):
                 await self._snapshot()
             await self._end()
 
@@ -180,11 +180,9 @@ class MotoBackend:
                     await self._start()
                 answer = await self._ask(head, body)
                 self._tail = answer[0].get("tail", self._tail)
-                if snapshot_due(self._tail, idle=False):
-                    await self._snapshot()
         finally:
             self._waiting -= 1
-        self._snapshot_when_idle()
+        self._plan_snapshot()
         return answer
 
     async def _ask(self, head: Head, body: bytes = b"") -> tuple[Head, bytes]:
@@ -251,27 +249,32 @@ class MotoBackend:
         if "log" in answer:
             log.warning("moto: %s", answer["log"])
 
-    @property
-    def _quiet_snapshot_due(self) -> bool:
-        return snapshot_due(self._tail, idle=True, cost=self._cost)
+    def _snapshot_due(self, idle: bool) -> bool:
+        return self.running and snapshot_due(self._tail, idle, self._cost)
 
-    def _snapshot_when_idle(self) -> None:
+    def _plan_snapshot(self) -> None:
+        """After an answer: as soon as it is our turn, or when nobody has asked for a while."""
         if self._idle:
             self._idle.cancel()
             self._idle = None
-        if self._quiet_snapshot_due:
+        if self._snapshot_due(idle=False):
+            self._snapshot_in_turn(idle=False)
+        elif self._snapshot_due(idle=True):
             self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._idle_now)
 
     def _idle_now(self) -> None:
-        if self._waiting == 0 and self.running:
-            task = asyncio.ensure_future(self._snapshot_in_turn())
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
+        if self._waiting == 0:
+            self._snapshot_in_turn(idle=True)
 
-    async def _snapshot_in_turn(self) -> None:
-        async with self._turn:
-            if self.running and self._quiet_snapshot_due:
-                await self._snapshot()
+    def _snapshot_in_turn(self, idle: bool) -> None:
+        async def write() -> None:
+            async with self._turn:
+                if self._snapshot_due(idle):
+                    await self._snapshot()
+
+        task = asyncio.ensure_future(write())
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
 
 
 def environment() -> dict[str, str]:

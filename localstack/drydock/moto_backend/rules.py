@@ -96,9 +96,12 @@ S3_WITHOUT_METHOD = {
     "SelectObjectContent",
 }
 
-# A journal entry that no snapshot covers costs one to two milliseconds of the next start.
-SNAPSHOT_WHEN_IDLE = 100
+# A journal entry that no snapshot covers costs one to two milliseconds of the next start; a snapshot of a course's worth of
+# state costs two tenths of a second, once.
 ENTRIES_A_SECOND = 700
+SNAPSHOT_WHEN_IDLE = 100
+SNAPSHOT_WHEN_BUSY = 500
+BUSY_PATIENCE = 4
 SNAPSHOT_ANYWAY = 5000
 LARGE_BODY = 1024 * 1024
 
@@ -128,9 +131,14 @@ def host_for_moto(service: str, host: str) -> str:
 def snapshot_due(tail: int, idle: bool, cost: float = 0.0) -> bool:
     """Whether ``tail`` journal entries since the last snapshot are reason enough to write the next one.
 
-    ``cost`` is what the last one took in real seconds: one that takes longer than repeating the entries waits for more.
+    ``cost`` is what the last one took in real seconds, 0 if this process has written none: one that takes longer than
+    repeating the entries waits for more; while requests come without a pause, until repeating them would take four times
+    as long. Entries that were repeated at the start count, so what took long once is not repeated at every start.
     """
-    return tail >= (max(SNAPSHOT_WHEN_IDLE, cost * ENTRIES_A_SECOND) if idle else SNAPSHOT_ANYWAY)
+    repeating_costs_as_much = cost * ENTRIES_A_SECOND
+    if idle:
+        return tail >= max(SNAPSHOT_WHEN_IDLE, repeating_costs_as_much)
+    return tail >= min(SNAPSHOT_ANYWAY, max(SNAPSHOT_WHEN_BUSY, BUSY_PATIENCE * repeating_costs_as_much))
 
 
 def next_address(cidr: str, used: Collection[str], after: str | None = None) -> str | None:
