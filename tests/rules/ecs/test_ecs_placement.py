@@ -169,6 +169,12 @@ def test_spread_counts_the_tasks_of_the_group_only() -> None:
     assert place(WEB, hosts, 1, BY_INSTANCE) == ["a"]
 
 
+def test_spread_does_not_count_tasks_that_are_stopping() -> None:
+    """The replacement of a stopped task goes where the stopped one was."""
+    hosts = [host("a", groups=["service:web"] * 2), host("b", groups=["service:web"] * 2, leaving=["service:web"])]
+    assert place(WEB, hosts, 1, BY_INSTANCE) == ["b"]
+
+
 def test_spread_over_an_attribute() -> None:
     hosts = [
         host("a", attributes={"rack": "1"}),

@@ -54,6 +54,7 @@ class ContainerInstance:
             interfaces=self.interfaces - sum(len(task.interfaces) for task in tasks),
             connected=self.connected,
             groups=[task.group for task in tasks],
+            leaving=[task.group for task in tasks if task.desired_status == "STOPPED"],
             agent_version=self.version_info.get("agentVersion", ""),
             registered_at=as_datetime(self.registered_at).isoformat(),
             provider=self.capacity_provider,

@@ -91,6 +91,8 @@ class Host:
     connected: bool = True
     groups: list[str] = field(default_factory=list)
     """Of the tasks on it, one each"""
+    leaving: list[str] = field(default_factory=list)
+    """The groups of those among them that were told to stop: they still take resources, but a spread does not count them"""
     agent_version: str = ""
     registered_at: str = ""
     provider: str = ""
@@ -184,7 +186,7 @@ def spread_counts(name: str, group: str, hosts: list[Host]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for host in hosts:
         value = value_of(name, host)
-        counts[value] = counts.get(value, 0) + host.groups.count(group)
+        counts[value] = counts.get(value, 0) + host.groups.count(group) - host.leaving.count(group)
     return counts
 
 
