@@ -260,8 +260,9 @@ def test_there_is_nothing_to_roll_back_to(yard: Yard) -> None:
     assert len(processes(marker)) == 1
 
 
+EXIT = ["sh", "-c", "exit 1"]
 CRASHES: list[tuple[str, dict[str, Any]]] = [
-    ("exits at once", {"image": IMAGE, "command": ["sh", "-c", "exit 1"]}),
+    ("exits at once", {"image": IMAGE, "command": EXIT}),
     ("no such command", {"image": IMAGE, "command": ["/there/is/none"]}),
     ("never healthy", {"image": IMAGE, "command": SLEEP, "stopTimeout": 2, "healthCheck": {
         "command": ["CMD-SHELL", "exit 1"], "interval": 5, "retries": 1, "timeout": 2}}),
@@ -279,7 +280,9 @@ def test_what_opens_the_breaker(yard: Yard, given: dict[str, Any]) -> None:
     yard.told(rf"\(service web\) rolling back to deployment {first['id']}\.")
     service = yard.steady(running=1)
     assert service["deployments"][0]["id"] == first["id"]
-    assert processes(marker) == pids
+    assert len(processes(marker)) == 1
+    if given["command"] != EXIT:  # this one comes to RUNNING, so that it may have replaced the first for a moment
+        assert processes(marker) == pids, "it ran on"
     assert yard.records()[0]["status"] == "ROLLBACK_SUCCESSFUL"
 
 

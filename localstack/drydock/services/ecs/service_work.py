@@ -132,6 +132,7 @@ class ServiceWork:
         self._note_images(primary, live)
         seen = [self._seen(task, primary.id, eligible) for task in live]
         self._prove(live, seen, primary)
+        self._note_images(primary.id, primary.revision_arn, live)
         limits = Limits.of(
             desired, service.configuration["minimumHealthyPercent"], service.configuration["maximumPercent"]
         )
@@ -198,6 +199,20 @@ class ServiceWork:
                 self._service.failed_starts, self._service.next_start = 0, 0.0
                 self._story.over("throttled")
                 return
+
+    def _note_images(self, started_by: str, revision_arn: str, live: list[Task]) -> None:
+        """What the first running task's images were resolved to is kept in the revision."""
+        revision = self._ecs.revisions.get(self._scope, revision_arn)
+        first = next((t for t in live if t.started_by == started_by and t.last_status == "RUNNING"), None)
+        if revision is None or first is None or any("imageDigest" in image for image in revision.images):
+            return
+        digests = {each.name: each.image_digest for each in first.containers if each.image_digest}
+        if digests:
+            revision.images = [
+                image | {"imageDigest": digests[name]} if (name := image["containerName"]) in digests else image
+                for image in revision.images
+            ]
+            self._ecs.revisions.put(self._scope, revision_arn, revision)
 
     def _finish(self, primary: Deployment, desired: int, tasks: list[Task]) -> None:
         """Completed, and steady, when every task has settled and nothing is left of what was stopped."""
@@ -315,6 +330,7 @@ class ServiceWork:
                 if task_set.status == "DRAINING"
                 else scheduling.computed_count(self._service.desired_count, task_set.scale)
             )
+            self._note_images(task_set.id, task_set.revision_arn, live)
             limits = Limits(0, max(desired, len(live)))
             plan = scheduling.plan(desired, limits, [self._seen(task, task_set.id) for task in live])
             self._stop(live, plan, task_set.id)
