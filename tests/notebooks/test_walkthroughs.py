@@ -48,7 +48,7 @@ def _nothing_left(emulator: Emulator, account: str) -> None:
 
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_nbval_finds_the_outputs_of_the_solution_again(emulator: Emulator, root: Path, slug: str) -> None:
-    need_what_the_chapter_needs(emulator, slug)
+    need_namespaces(emulator)  # in which the outputs were made: they show the tier, and what is in a container of it
     account = account_of(slug[:2])
     fresh(emulator, account)
     made = root / "solutions" / f"{slug}.ipynb"

@@ -423,3 +423,35 @@ def test_an_exec_can_be_killed_at_once(tmp_path: Path, tier: str) -> None:
             os.close(null)
 
     asyncio.run(go())
+
+
+def test_an_exec_whose_caller_is_cancelled(tmp_path: Path, tier: str) -> None:
+    """While the helper has not answered yet: it is killed if it was started, and its name is free if it was refused."""
+
+    async def go() -> None:
+        async with running(tmp_path / "state", tier) as runtime:
+            await start(runtime, "a", ("sleep", "100"))
+            null = os.open(os.devnull, os.O_RDWR)
+
+            def execute(container: str) -> asyncio.Task[int | None]:
+                doing = runtime.exec(
+                    "check", container, ("sleep", "50"), told.append, pty=False, stdio=(null, null, null)
+                )
+                return asyncio.ensure_future(doing)
+
+            told: list[Exit] = []
+            for container in ("a", "gone"):
+                task = execute(container)
+                await asyncio.sleep(0)  # it has asked
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                with pytest.raises(RuntimeFailure, match="no such running container: gone"):
+                    await execute("gone")
+            async with asyncio.timeout(10):
+                while (await runtime.usage())["a"].processes != 1:
+                    await asyncio.sleep(0)
+            assert told == []
+            os.close(null)
+
+    asyncio.run(go())

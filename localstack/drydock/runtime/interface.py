@@ -194,4 +194,5 @@ class Runtime(ABC):
         stdio: tuple[int, int, int] | None = None,
     ) -> int | None:
         """Another process in a running container. With ``pty`` the master's descriptor is returned and becomes the
-        caller's, else the three descriptors in ``stdio`` are used. Raises RuntimeFailure."""
+        caller's, else the three descriptors in ``stdio`` are used. If this is cancelled, it is killed and ``on_exit`` is
+        not called. Raises RuntimeFailure."""

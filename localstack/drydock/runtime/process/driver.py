@@ -7,6 +7,7 @@ container, so its writes block (:mod:`output`). A consumer that only appends to 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -370,7 +371,17 @@ class ProcessRuntime(Runtime):
         except RuntimeFailure:
             del self._running[True, name]
             raise
+        except asyncio.CancelledError:  # perhaps the helper starts it, perhaps it refuses; then it kills it
+            del self._running[True, name]
+            killing = asyncio.get_running_loop().create_task(self._kill_unanswered(name))
+            self._finishing.add(killing)
+            killing.add_done_callback(self._finishing.discard)
+            raise
         return descriptors[0] if descriptors else None
+
+    async def _kill_unanswered(self, name: str) -> None:
+        with contextlib.suppress(RuntimeFailure):  # then the helper has ended, and all execs with it
+            await self._call("kill_exec", name=name)
 
 
 def _line_to(on_output: Callable[[str, bytes], object], stream: str) -> Callable[[bytes], object]:
