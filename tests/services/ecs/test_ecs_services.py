@@ -228,7 +228,7 @@ def test_what_else_create_refuses(yard: Yard, given: dict[str, Any]) -> None:
 LACKING: list[dict[str, Any]] = [
     {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, {"deploymentConfiguration": {"strategy": "LINEAR"}},
     {"deploymentConfiguration": {"strategy": "CANARY"}}, {"deploymentController": {"type": "CODE_DEPLOY"}},
-    {"loadBalancers": [{"targetGroupArn": "x", "containerName": "c0", "containerPort": 80}]},
+    {"loadBalancers": [{"loadBalancerName": "classic", "containerName": "c0", "containerPort": 80}]},
     {"serviceRegistries": [{"registryArn": "x"}]}, {"enableExecuteCommand": True},
     {"serviceConnectConfiguration": {"enabled": True}}, {"availabilityZoneRebalancing": "ENABLED"},
 ]  # fmt: skip
