@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ class ContentStore:
     def __init__(self, folder: Path) -> None:
         self._blobs = folder / "blobs" / "sha256"
         self._tags = folder / "tags.json"
+        self._turn = threading.Lock()
 
     def path(self, digest: str) -> Path:
         """Where a blob is or would be. Raises ValueError for what is not a digest."""
@@ -62,10 +64,11 @@ class ContentStore:
 
     def tag(self, tag: str, digest: str) -> None:
         """Give a digest a name."""
-        tags = {**self._read_tags(), tag: digest}
-        temporary = self._tags.with_suffix(".new")
-        temporary.write_text(json.dumps(tags, indent=1, sort_keys=True))
-        temporary.replace(self._tags)
+        with self._turn:  # several threads make images
+            tags = {**self._read_tags(), tag: digest}
+            temporary = self._tags.with_suffix(".new")
+            temporary.write_text(json.dumps(tags, indent=1, sort_keys=True))
+            temporary.replace(self._tags)
 
     def _read_tags(self) -> dict[str, str]:
         try:
