@@ -61,7 +61,9 @@ class Instances(Story):
         fresh = set(self.instances[-count:])
 
         def joined() -> list[str]:
-            arns = [one["containerInstanceArn"] for one in self.described() if one["ec2InstanceId"] in fresh]
+            mine = [one for one in self.described() if one["ec2InstanceId"] in fresh]
+            mine.sort(key=lambda one: self.instances.index(one["ec2InstanceId"]))  # they join in any order
+            arns = [one["containerInstanceArn"] for one in mine]
             return arns if len(arns) == count and set(arns) <= set(self.connected()) else []
 
         wait_until(joined, "the instances have joined", self.consoles)
