@@ -129,7 +129,6 @@ class ServiceWork:
         stalled = primary.rollout_state == "FAILED"
         if not stalled:
             primary.desired_count = desired
-        self._note_images(primary, live)
         seen = [self._seen(task, primary.id, eligible) for task in live]
         self._prove(live, seen, primary)
         self._note_images(primary.id, primary.revision_arn, live)
@@ -151,17 +150,6 @@ class ServiceWork:
             await self._start(batch, plan.start)
         self._tell_blocked(plan)
         self._finish(primary, desired, tasks)
-
-    def _note_images(self, primary: Deployment, live: list[Task]) -> None:
-        """A revision shows the digests of the images that its tasks have pulled."""
-        revision = self._ecs.revisions.get(self._scope, primary.revision_arn)
-        if revision is None or all("imageDigest" in image for image in revision.images):
-            return
-        found = {c.name: c.image_digest for task in live if task.started_by == primary.id for c in task.containers}
-        for image in revision.images:
-            if digest := found.get(image["containerName"]):
-                image["imageDigest"] = digest
-                self._ecs.revisions.put(self._scope, revision.arn, revision)
 
     def _seen(self, task: Task, deployment_id: str, eligible: dict[str, placement.Host] | None = None) -> Seen:
         protected = task.protected_until is not None and task.protected_until > self._now
