@@ -42,6 +42,10 @@ EC2_TERMINATED_KEPT = 3600.0
 """A terminated instance can be described for about an hour ("Terminate Amazon EC2 instances")"""
 GROUP_HEALTH_CHECK = 30.0
 """Until an Auto Scaling group notices that a member does not run any more (?)"""
+LOAD_BALANCER_PROVISIONING = 120.0
+"""From CreateLoadBalancer until it is active: two to three minutes"""
+TARGET_REGISTRATION = 5.0
+"""From the registration of a target until its first health check (?)"""
 ECS_AGENT_START = 5.0
 """From the end of the user data until the ECS agent registers"""
 

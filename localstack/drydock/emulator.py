@@ -18,11 +18,13 @@ from typing import Any
 
 from drydock import __version__
 from drydock.clock import Clocks
-from drydock.dataplane.plane import DataPlane, NotAdmitted
+from drydock.dataplane.plane import DataPlane
+from drydock.dataplane.refusals import NotAdmitted
 from drydock.errors import NotImplementedByDrydock, UserError
 from drydock.gateway.app import Gateway
 from drydock.gateway.authorize import Authorizer
 from drydock.gateway.detect import exists
+from drydock.gateway.handover import HandOver
 from drydock.gateway.hosts import AllowedHosts
 from drydock.gateway.identity import Identity
 from drydock.gateway.machine_pages import MachinePages
@@ -50,10 +52,12 @@ from drydock.services.ec2.rules import touches_machines
 from drydock.services.ecs.api import Ecs
 from drydock.services.ecs.identities import ADDRESS as METADATA_ADDRESS
 from drydock.services.ecs.task_network import Reach
+from drydock.services.elbv2.api import Elbv2
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
 from drydock.services.service import Platform, Service
 from drydock.services.sts.api import Sts
+from drydock.services.whereabouts import Whereabouts
 from drydock.store import Scope, Store
 
 log = logging.getLogger(__name__)
@@ -130,13 +134,17 @@ class Emulator:
             instant=config.instant,
         )  # fmt: skip
         self.ec2.machines.on_state = self.autoscaling.controller.changed
+        self.elbv2 = Elbv2(
+            self.platform, self.dataplane.balancers, self.network, Whereabouts(self.ecs, self.ec2.machines),
+            lambda: self.runtime, instant=config.instant,
+        )  # fmt: skip
         services: list[Service] = [
-            self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.autoscaling, self.ec2
+            self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2
         ]  # fmt: skip
         self.services: dict[str, Service] = {service.name: service for service in services}
         self.identity = Identity(config.account, self.iam.find_credential)
         self.gateway = Gateway(self, AllowedHosts([config.host, *config.allow_hosts]))
-        self._server = Server(self.gateway)
+        self._server = Server(self.gateway, HandOver(self.elbv2, self.port))
         self._task_pages = Server(TaskPages(self.ecs.identities, ""))
 
     async def start(self) -> None:

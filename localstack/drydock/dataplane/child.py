@@ -6,14 +6,17 @@ It ends when the emulator's end of the control socket closes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import gc
 import itertools
 import signal
 import socket
 import sys
+from collections.abc import Coroutine
 from typing import Any
 
-from drydock.runtime.process.messages import MOST_DESCRIPTORS, RECEIVE_SIZE, Inbox, pack
+from drydock.dataplane.balancing.balancers import Balancers
+from drydock.dataplane.outbox import Outbox
+from drydock.runtime.process.messages import MOST_DESCRIPTORS, RECEIVE_SIZE, Inbox
 
 PIECE = 1 << 16
 CONNECT_PATIENCE = 10.0
@@ -31,6 +34,8 @@ class Child:
         self._servers: dict[int, asyncio.Server] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
+        self._outbox = Outbox(control)
+        self._balancers = Balancers(self._say, self._spawn)
 
     async def run(self) -> None:
         """Until the emulator is gone."""
@@ -54,15 +59,20 @@ class Child:
     def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
         match message["do"]:
             case "open":
-                work = asyncio.get_running_loop().create_task(self._open(message, descriptors))
-                self._work.add(work)
-                work.add_done_callback(self._work.discard)
+                self._spawn(self._open(message, descriptors))
             case "close":
                 if server := self._servers.pop(message["id"], None):
                     server.close()
             case "connected":
                 if not message.get("silent"):  # else nobody answers, and the time-out ends it
                     self._connected(message, descriptors)
+            case _:
+                self._balancers.take(message, descriptors)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
 
     def _connected(self, message: dict[str, Any], descriptors: list[int]) -> None:
         found = socket.socket(fileno=descriptors[0]) if descriptors else None
@@ -76,9 +86,7 @@ class Child:
             waiting.set_exception(ConnectionRefusedError(message["error"]))
 
     def _say(self, message: dict[str, Any]) -> None:
-        """Messages are small and the emulator reads them as they come: the socket's buffer always has room."""
-        with contextlib.suppress(OSError):
-            self._control.send(pack(message))
+        self._outbox.send(message)
 
     async def _open(self, message: dict[str, Any], descriptors: list[int]) -> None:
         """On an address of this machine, or with a listening socket that was passed."""
@@ -136,7 +144,17 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def main() -> None:
     """``child FD``"""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(Child(socket.socket(fileno=int(sys.argv[1]))).run())
+    gc.freeze()
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(_live(int(sys.argv[1])))
+    else:
+        uvloop.run(_live(int(sys.argv[1])))
+
+
+async def _live(control: int) -> None:
+    await Child(socket.socket(fileno=control)).run()
 
 
 if __name__ == "__main__":

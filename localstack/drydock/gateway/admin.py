@@ -110,8 +110,8 @@ class AdminPages:
         )
 
     async def endpoints(self, request: Request) -> JSONResponse:
-        """URLs that reach what runs here: ports of tasks, by the task's id and by its public address. Load balancers come
-        with a later chapter."""
+        """URLs that reach what runs here: ports of tasks, by the task's id and by its public address, and listeners of load
+        balancers."""
         tasks: dict[str, dict[str, str]] = {}
         blocked: dict[str, dict[str, str]] = {}
         addresses: dict[str, dict[str, str]] = {}
@@ -125,7 +125,13 @@ class AdminPages:
                 blocked.setdefault(sandbox, {})[str(port)] = verdict.reason
         emulator = f"http://{self._house.config.host}:{self._house.port}"
         return JSONResponse(
-            {"emulator": emulator, "tasks": tasks, "addresses": addresses, "blocked": blocked, "load_balancers": []}
+            {
+                "emulator": emulator,
+                "tasks": tasks,
+                "addresses": addresses,
+                "blocked": blocked,
+                "load_balancers": self._house.elbv2.endpoints(),
+            }
         )
 
     async def validate(self, request: Request) -> JSONResponse:

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from drydock.errors import UserError
+from drydock.gateway.handover import HandOver
 
 log = logging.getLogger(__name__)
 HEAD_TIMEOUT = 20.0
@@ -29,6 +30,10 @@ _TOO_LARGE = b"431 Request Header Fields Too Large"
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's, with a limit on the time and the size of a request's head."""
 
+    hand_over: HandOver | None = None
+    """Where a connection may turn out to be a load balancer's"""
+    _first: bytes | None = b""
+    """What has come of the connection's first request, as long as it is not known whose it is"""
     _head_timer: asyncio.TimerHandle | None = None
     _head_size = 0
     _in_head = True
@@ -38,6 +43,16 @@ class LimitedProtocol(HttpToolsProtocol):
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
+        if self.hand_over is not None and self._first is not None:
+            self._first += data
+            known, place = self.hand_over.judge(self._first)
+            if not known:
+                return
+            data, self._first = self._first, None
+            if place is not None:
+                self._end_head()
+                self.hand_over.take(place, self.transport, data)
+                return
         super().data_received(data)
         if self._in_head:
             self._head_size += len(data)  # of the pieces that hold nothing but head
@@ -87,9 +102,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 class Server:
-    """Serves one ASGI application on any number of listening sockets."""
+    """Serves one ASGI application on any number of listening sockets. ``hand_over`` takes away connections that are not
+    for it."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, hand_over: HandOver | None = None) -> None:
+        self._hand_over = hand_over
         self._config = uvicorn.Config(
             app,
             http=LimitedProtocol,
@@ -109,13 +126,13 @@ class Server:
     async def listen(self, sock: socket.socket) -> asyncio.Server:
         """Begin to serve on a bound socket, until the answer or all of us is closed."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: self._config.http_protocol_class(
-                config=self._config, server_state=self._state, app_state={}, _loop=loop
-            ),
-            sock=sock,
-            backlog=1024,
-        )
+
+        def made() -> LimitedProtocol:
+            protocol = LimitedProtocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
+            protocol.hand_over = self._hand_over
+            return protocol
+
+        server = await loop.create_server(made, sock=sock, backlog=1024)
         self._servers = [other for other in self._servers if other.is_serving()] + [server]
         return server
 

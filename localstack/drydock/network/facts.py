@@ -18,11 +18,15 @@ class Facts:
     def __init__(self, describe: Describe) -> None:
         self._describe = describe
         self._kept: dict[Scope, dict[str, Any]] = {}
+        self.on_change: list[Callable[[str], None]] = []
+        """Called with the account whose networks may have changed"""
 
     def changed(self, account: str) -> None:
         """What was known of the account's networks may not be true any more."""
         for scope in [scope for scope in self._kept if scope.account == account]:
             del self._kept[scope]
+        for told in self.on_change:
+            told(account)
 
     async def _list(self, scope: Scope, operation: str, member: str) -> list[dict[str, Any]]:
         kept = self._kept.setdefault(scope, {})

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drydock import durations
-from drydock.dataplane.plane import PlaneFailure
+from drydock.dataplane.refusals import PlaneFailure
 from drydock.errors import AwsError
 from drydock.network.rules import End
 from drydock.runtime.interface import NoCapacity, RuntimeFailure, SandboxSpec

@@ -1,0 +1,374 @@
+"""What makes load balancers true: their interfaces, their state, where their targets stand, what the data plane is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from drydock import durations
+from drydock.clock import ClockState
+from drydock.dataplane.balancers import Balancers
+from drydock.dataplane.refusals import PlaneFailure
+from drydock.errors import AwsError
+from drydock.network.facts import Facts
+from drydock.services.elbv2 import rules
+from drydock.services.elbv2.checking import Checking
+from drydock.services.elbv2.interfaces import Interfaces
+from drydock.services.elbv2.metrics import Metrics, minute_of
+from drydock.services.elbv2.model import Listener, LoadBalancer, Target, TargetGroup, Zone
+from drydock.services.elbv2.reaching import Reaching
+from drydock.services.elbv2.sockets import bound
+from drydock.store import Scope
+
+if TYPE_CHECKING:
+    from drydock.services.elbv2.registry import Registry
+
+log = logging.getLogger(__name__)
+LEAST_MINUTE = 0.5
+"""Real seconds between two counts, however fast the clock runs"""
+
+
+class Controller:
+    """``instant``: states take no lab time of their own."""
+
+    def __init__(self, registry: Registry, plane: Balancers, network: Facts, reaching: Reaching, instant: bool) -> None:
+        self._of = registry
+        self._platform = registry.platform
+        self._plane = plane
+        self._reaching = reaching
+        self._interfaces = Interfaces(registry.ec2)
+        self._instant = instant
+        self.metrics = Metrics()
+        self.why_blocked: dict[str, str] = {}
+        """Why nobody from this machine reaches a listener, by the listener's ARN"""
+        self._told: set[str] = set()
+        """Load balancers whose admissions are known"""
+        self._refreshing: dict[Scope, bool] = {}
+        """Whether to look again"""
+        self._work: dict[str, asyncio.Task[Any]] = {}
+        self._counting: dict[str, asyncio.Task[Any]] = {}
+        self._checking = Checking(self._platform, registry.groups, plane, reaching, self._target_changed, instant)
+        plane.reach = reaching.connect
+        network.on_change.append(self._network_changed)
+
+    # ------------------------------------------------------------------ its life
+
+    def start(self) -> None:
+        """Take up what there is from an earlier life, in the background: EC2 takes a second to answer."""
+        for scope, _, balancer in list(self._of.balancers.all()):
+            if balancer.deleting:
+                self._do(balancer, self._remove(scope, balancer))
+            elif balancer.state == "provisioning":
+                self.provision(scope, balancer)
+        for scope, _, group in list(self._of.groups.all()):
+            for target in group.targets:
+                if target.state == "draining":
+                    self._drain_later(scope, group, target)
+        for scope in {scope for scope, _, _ in self._of.balancers.all()}:
+            self.stand(scope)
+            self._platform.spawn(self._take_up(scope), f"load balancers of {scope}")
+        self._following = self._platform.spawn(self._follow_clocks(), "clocks of load balancers")
+
+    async def stop(self) -> None:
+        """End the loops; what was told to the data plane goes with it."""
+        loops = [*self._work.values(), *self._counting.values(), self._following]
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await self._checking.stop()
+
+    async def reset(self, account: str | None) -> None:
+        """Before an account, or all, is forgotten."""
+        await self._checking.stop(account)
+        for scope, _, balancer in list(self._of.balancers.all()):
+            if account in (None, scope.account):
+                if loop := self._work.pop(balancer.arn, None):
+                    loop.cancel()
+                    await asyncio.gather(loop, return_exceptions=True)
+                await self._close(balancer)
+        for name in [name for name in self._counting if account in (None, name)]:
+            self._counting.pop(name).cancel()
+
+    async def _take_up(self, scope: Scope) -> None:
+        for balancer in self._of.balancers.of(scope):
+            if balancer.state == "active" and not balancer.deleting:
+                await self._enter(scope, balancer)
+        await self.refresh(scope)
+
+    def _do(self, balancer: LoadBalancer, work: Any) -> asyncio.Task[Any]:
+        """The one thing that is being done to a load balancer in the background."""
+        task = self._work[balancer.arn] = self._platform.spawn(work, f"work on {balancer.name}")
+        task.add_done_callback(partial(self._done, balancer.arn))
+        return task
+
+    def _done(self, arn: str, task: asyncio.Task[Any]) -> None:
+        if self._work.get(arn) is task:
+            del self._work[arn]
+
+    # ------------------------------------------------------------------ load balancers
+
+    def provision(self, scope: Scope, balancer: LoadBalancer) -> None:
+        """From ``provisioning`` to ``active``."""
+        self._do(balancer, self._provision(scope, balancer))
+
+    async def _provision(self, scope: Scope, balancer: LoadBalancer) -> None:
+        clock = self._platform.clock(scope.account)
+        try:
+            await self._interfaces.attach(scope, balancer, balancer.zones)
+        except AwsError as error:
+            balancer.state, balancer.reason = "failed", f"{error.code}: {error.message}"
+            self._of.balancers.put(scope, balancer.arn, balancer)
+            return
+        self._of.balancers.put(scope, balancer.arn, balancer)
+        takes = durations.scaled(durations.LOAD_BALANCER_PROVISIONING, self._instant)
+        await clock.sleep_until(balancer.created + takes)
+        await self._enter(scope, balancer)
+        await self._admit(scope, balancer)
+        balancer.state = "active"
+        self._of.balancers.put(scope, balancer.arn, balancer)
+        self._tell(scope, balancer)
+        self.stand(scope)
+        self._network_changed(scope.account)  # a listener may have come while this was waiting
+
+    async def _enter(self, scope: Scope, balancer: LoadBalancer) -> None:
+        """A place of its own in the VPC's network."""
+
+    async def move(self, scope: Scope, balancer: LoadBalancer, zones: list[Zone]) -> None:
+        """Into other subnets. Raises AwsError."""
+        before = {zone.subnet_id: zone for zone in balancer.zones}
+        wanted = [before.get(zone.subnet_id, zone) for zone in zones]
+        if balancer.state == "active":
+            await self._interfaces.attach(scope, balancer, wanted)
+            await self._interfaces.detach(scope, balancer, wanted)
+        balancer.zones = wanted
+        self._of.balancers.put(scope, balancer.arn, balancer)
+        self.stand(scope)
+        await self.refresh(scope)
+
+    async def remove(self, scope: Scope, balancer: LoadBalancer) -> None:
+        """It is marked as being deleted; returns when it is gone. Raises AwsError."""
+        if loop := self._work.pop(balancer.arn, None):
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+        self.stand(scope)
+        await self._remove(scope, balancer)
+
+    async def _remove(self, scope: Scope, balancer: LoadBalancer) -> None:
+        await self._close(balancer)
+        await self._interfaces.detach(scope, balancer, [])
+        self._of.balancers.delete(scope, balancer.arn)
+
+    async def _close(self, balancer: LoadBalancer) -> None:
+        self._plane.forget(balancer.arn)
+        self._told.discard(balancer.arn)
+        self.metrics.totals.pop(balancer.arn, None)
+
+    # ------------------------------------------------------------------ targets
+
+    def stand(self, scope: Scope) -> None:
+        """Where targets stand after something has changed: in use or not, and who is checked."""
+        checked: dict[tuple[str, tuple[str, int]], str] = {}
+        for group in self._of.groups.of(scope):
+            found = [self._of.balancers.get(scope, arn) for arn in self._of.balancers_of(scope, group.arn)]
+            users = [balancer for balancer in found if balancer is not None and not balancer.deleting]
+            before = [(t.key, t.state, t.reason, t.description) for t in group.targets]
+            for target in list(group.targets):
+                self._place(group, target, users[0] if users else None)
+                if users and users[0].state == "active" and self._is_checked(target):
+                    checked[group.arn, target.key] = users[0].arn
+            if before != [(t.key, t.state, t.reason, t.description) for t in group.targets]:
+                self._of.groups.put(scope, group.arn, group)
+        self._checking.want(scope, checked)
+
+    @staticmethod
+    def _is_checked(target: Target) -> bool:
+        return target.state in ("initial", "healthy", "unhealthy") or target.reason == "Target.InvalidState"
+
+    @staticmethod
+    def _place(group: TargetGroup, target: Target, user: LoadBalancer | None) -> None:
+        if target.state == "draining":
+            if user is None:
+                group.targets.remove(target)
+            return
+        outside = user is not None and target.zone != "all" and target.own_zone not in {z.name for z in user.zones}
+        if user is None:
+            found = rules.standing("unused", "Target.NotInUse")
+        elif outside:
+            found = rules.standing("unused", "Target.NotInUse", rules.OUTSIDE_ZONES)
+        elif target.state == "unused" and target.reason != "Target.InvalidState":
+            found = rules.standing("initial", "Elb.RegistrationInProgress")
+        else:
+            return
+        target.state, target.reason, target.description = found.state, found.reason, found.description
+
+    def drain(self, scope: Scope, group: TargetGroup, target: Target) -> None:
+        """It is deregistered: at once if it is not in use, else when its requests have had time to end."""
+        if target.state == "draining":
+            return
+        if target.state == "unused":
+            group.targets.remove(target)
+            return
+        found = rules.standing("draining", "Target.DeregistrationInProgress")
+        target.state, target.reason, target.description = found.state, found.reason, found.description
+        target.drains_until = self._platform.clock(scope.account).now() + rules.delay_of(group)
+        self._drain_later(scope, group, target)
+
+    def _drain_later(self, scope: Scope, group: TargetGroup, target: Target) -> None:
+        self._platform.spawn(self._drained(scope, group.arn, target), f"deregistration of {target.id}:{target.port}")
+
+    async def _drained(self, scope: Scope, arn: str, target: Target) -> None:
+        clock = self._platform.clock(scope.account)
+        until = target.drains_until
+        await clock.budget(max(until - clock.now(), 0.0))
+        group = self._of.groups.get(scope, arn)
+        if group is None or target not in group.targets or target.state != "draining" or target.drains_until != until:
+            return
+        group.targets = [each for each in group.targets if each is not target]
+        self._of.groups.put(scope, arn, group)
+        self._tell_of(scope, group)
+
+    def _target_changed(self, scope: Scope, group: TargetGroup) -> None:
+        self._tell_of(scope, group)
+
+    # ------------------------------------------------------------------ the data plane
+
+    def _network_changed(self, account: str) -> None:
+        for scope in {scope for scope, _, _ in self._of.balancers.all() if scope.account == account}:
+            if scope in self._refreshing:
+                self._refreshing[scope] = True
+            else:
+                self._refreshing[scope] = False
+                self._platform.spawn(self._refresh_on(scope), f"network of load balancers of {scope}")
+
+    async def _refresh_on(self, scope: Scope) -> None:
+        """Until nothing has changed meanwhile."""
+        try:
+            again = True
+            while again:
+                self._refreshing[scope] = False
+                with contextlib.suppress(AwsError):  # the account is being reset
+                    await self.refresh(scope)
+                again = self._refreshing[scope]
+        finally:
+            del self._refreshing[scope]
+
+    async def refresh(self, scope: Scope) -> None:
+        """Ask the network again who is admitted, and tell the data plane what there is."""
+        for balancer in self._of.balancers.of(scope):
+            if balancer.state != "active" or balancer.deleting:
+                continue
+            await self._admit(scope, balancer)
+            self._tell(scope, balancer)
+
+    async def _admit(self, scope: Scope, balancer: LoadBalancer) -> None:
+        """Who may connect to its listeners."""
+        for listener in self._of.listeners_of(scope, balancer.arn):
+            verdict = await self._reaching.admission(scope, balancer, listener.port)
+            self.why_blocked[listener.arn] = "" if verdict.allowed else verdict.reason
+        self._told.add(balancer.arn)
+
+    def _tell_of(self, scope: Scope, group: TargetGroup) -> None:
+        for arn in self._of.balancers_of(scope, group.arn):
+            if balancer := self._of.balancers.get(scope, arn):
+                self._tell(scope, balancer)
+
+    def _tell(self, scope: Scope, balancer: LoadBalancer) -> None:
+        if balancer.state != "active" or balancer.deleting or balancer.arn not in self._told:
+            return
+        if self._of.balancers.get(scope, balancer.arn) is not balancer:
+            return  # the account was reset
+        listeners = self._of.listeners_of(scope, balancer.arn)
+        known = [self._of.groups.get(scope, arn) for arn in self._of.groups_of(scope, balancer.arn)]
+        given = [
+            (each, self._of.rules_of(scope, each.arn), not self.why_blocked.get(each.arn, "not known yet"))
+            for each in listeners
+        ]
+        speed = self._platform.clock(scope.account).speed
+        groups = [group for group in known if group is not None]
+        self._plane.configure(rules.configuration(balancer, given, groups, speed))
+        for listener in listeners:
+            self._open(scope, balancer, listener)
+        if scope.account not in self._counting:
+            work = self._count_on(scope.account)
+            self._counting[scope.account] = self._platform.spawn(work, f"metrics of {scope.account}")
+
+    def _open(self, scope: Scope, balancer: LoadBalancer, listener: Listener) -> None:
+        """Its sockets, if it has none."""
+        if balancer.internal or self._plane.listens(balancer.arn, listener.place):
+            return
+        found = bound(listener.port, listener.local_port)
+        port = found.getsockname()[1]
+        if port != listener.local_port:
+            listener.local_port = port
+            self._of.listeners.put(scope, listener.arn, listener)
+        self._plane.listen(balancer.arn, listener.place, found)
+
+    async def _follow_clocks(self) -> None:
+        """Time-outs are budgets of lab time: the data plane must know how fast it runs."""
+        clocks = self._platform.store.collection(ClockState, "drydock", "clock").watch(include_existing=False)
+        async for change in clocks:
+            self._platform.spawn(self._tell_speed(change.scope.account), "speed of load balancers")
+
+    async def _tell_speed(self, account: str) -> None:
+        clock = self._platform.clock(account)
+        while True:
+            for scope, _, balancer in self._of.balancers.all():
+                if scope.account == account:
+                    self._tell(scope, balancer)
+            if not clock.leases:
+                return
+            await asyncio.sleep(1.0)  # leases end by themselves
+
+    # ------------------------------------------------------------------ metrics
+
+    async def _count_on(self, account: str) -> None:
+        clock = self._platform.clock(account)
+        while True:
+            at = clock.now()
+            pause = asyncio.create_task(asyncio.sleep(LEAST_MINUTE))
+            await clock.sleep_until((at // 60 + 1) * 60)
+            await pause
+            with contextlib.suppress(PlaneFailure):
+                await self.count(account, at // 60 * 60)
+
+    async def count(self, account: str, at: float) -> None:
+        """Take what was counted of an account since the last time. Raises PlaneFailure."""
+        mine = {b.arn: scope for scope, _, b in self._of.balancers.all() if scope.account == account}
+        told = await self._plane.counted(list(mine))
+        for arn, found in told["of"].items():
+            hosts = self._hosts(mine[arn], arn)
+            self.metrics.add(mine[arn], minute_of(arn, at, found, told["active"].get(arn, 0), hosts))
+
+    def _hosts(self, scope: Scope, arn: str) -> dict[tuple[str, str], tuple[int, int]]:
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        for name in self._of.groups_of(scope, arn):
+            group = self._of.groups.get(scope, name)
+            for target in group.targets if group else ():
+                healthy, not_healthy = found.get((name, rules.zone_of(target)), (0, 0))
+                healthy += target.state == "healthy"
+                not_healthy += target.state == "unhealthy"
+                found[name, rules.zone_of(target)] = healthy, not_healthy
+        return found
+
+    # ------------------------------------------------------------------ for others
+
+    def endpoints(self) -> Iterator[tuple[LoadBalancer, Listener, str]]:
+        """Listeners that serve, each with the address on this machine that leads to it."""
+        for scope, _, balancer in self._of.balancers.all():
+            if balancer.state == "active" and not balancer.deleting:
+                for listener in self._of.listeners_of(scope, balancer.arn):
+                    for host, port in self._plane.listens(balancer.arn, listener.place):
+                        yield balancer, listener, f"http://{host}:{port}"
+
+    def faults(self) -> Iterator[str]:
+        """Every listener of an active load balancer has a socket."""
+        for scope, _, balancer in self._of.balancers.all():
+            if balancer.state != "active" or balancer.deleting or balancer.arn not in self._told:
+                continue
+            for listener in self._of.listeners_of(scope, balancer.arn):
+                if not balancer.internal and not self._plane.listens(balancer.arn, listener.place):
+                    yield f"listener {listener.arn} has no socket"

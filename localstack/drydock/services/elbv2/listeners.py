@@ -1,0 +1,134 @@
+"""Operations on listeners. The messages marked with (?) are to be compared with AWS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drydock.errors import AwsError, NotImplementedByDrydock
+from drydock.request import Request
+from drydock.services.elbv2 import attributes, checks, errors
+from drydock.services.elbv2.load_balancers import LoadBalancerOperations
+from drydock.services.elbv2.model import Listener
+from drydock.services.elbv2.registry import Params
+
+MOST_LISTENERS = 50
+
+
+class ListenerOperations(LoadBalancerOperations):
+    """CreateListener, DeleteListener, ModifyListener, DescribeListeners, ...ListenerAttributes,
+    DescribeListenerCertificates."""
+
+    async def create_listener(self, request: Request, params: Params) -> dict[str, Any]:
+        """It serves at once if its load balancer is active."""
+        scope = request.scope
+        balancer = self.balancer(scope, params["LoadBalancerArn"])
+        protocol, port = params.get("Protocol"), params.get("Port")
+        if port is None:
+            raise errors.invalid("A listener port must be specified")
+        if protocol is None:
+            raise errors.invalid("A listener protocol must be specified")
+        self._check_protocol(protocol, params, "CreateListener")
+        actions = checks.actions_of(params["DefaultActions"], "CreateListener")
+        checks.check_tags(params.get("Tags", []))
+        others = self.listeners_of(scope, balancer.arn)
+        if any(other.port == port for other in others):
+            code, message = errors.DUPLICATE_LISTENER
+            raise AwsError(code, message.format(balancer.arn))
+        if len(others) >= MOST_LISTENERS:
+            raise AwsError("TooManyListeners", f"A load balancer can have at most '{MOST_LISTENERS}' listeners")  # (?)
+        self.check_groups(scope, balancer, actions)
+        arn = self._arn_under(request, balancer.arn.replace(":loadbalancer/", ":listener/", 1), "listener")
+        default = self._arn_under(request, arn.replace(":listener/", ":listener-rule/", 1), "rule")
+        made = Listener(arn, balancer.arn, port, protocol, actions, default, tags=list(params.get("Tags", [])))
+        self.listeners.put(scope, arn, made)
+        await self.changed(request)
+        return {"Listeners": [made.describe()]}
+
+    def _arn_under(self, request: Request, parent: str, kind: str) -> str:
+        return f"{parent}/{self.platform.ids.hexadecimal(request.scope, kind, parent, 16)}"
+
+    @staticmethod
+    def _check_protocol(protocol: str, params: Params, operation: str) -> None:
+        if protocol not in ("HTTP", "HTTPS"):
+            raise errors.invalid(f"Listener protocol '{protocol}' must be one of 'HTTP, HTTPS'")
+        if protocol == "HTTPS":
+            raise NotImplementedByDrydock(
+                "elbv2", f"{operation} with Protocol HTTPS", "Use HTTP: there are no certificates."
+            )
+        if params.get("Certificates"):
+            raise errors.invalid("A certificate cannot be specified for HTTP listeners")
+        if params.get("SslPolicy"):
+            raise errors.invalid("An SSL policy cannot be specified for HTTP listeners")  # (?)
+        for name in ("AlpnPolicy", "MutualAuthentication"):
+            if params.get(name):
+                raise errors.configuration(f"{name} cannot be specified for HTTP listeners")  # (?)
+
+    async def delete_listener(self, request: Request, params: Params) -> dict[str, Any]:
+        """With its rules."""
+        found = self.listener(request.scope, params["ListenerArn"])
+        for rule in self.rules_of(request.scope, found.arn):
+            self.rules.delete(request.scope, rule.arn)
+        self.listeners.delete(request.scope, found.arn)
+        await self.changed(request)
+        return {}
+
+    async def modify_listener(self, request: Request, params: Params) -> dict[str, Any]:
+        """Its port, its default actions."""
+        scope = request.scope
+        found = self.listener(scope, params["ListenerArn"])
+        balancer = self.balancer(scope, found.load_balancer_arn)
+        self._check_protocol(params.get("Protocol") or found.protocol, params, "ModifyListener")
+        port = params.get("Port") or found.port
+        if any(o.port == port and o is not found for o in self.listeners_of(scope, balancer.arn)):
+            code, message = errors.DUPLICATE_LISTENER
+            raise AwsError(code, message.format(balancer.arn))
+        actions = found.default_actions
+        if params.get("DefaultActions"):
+            actions = checks.actions_of(params["DefaultActions"], "ModifyListener")
+            self.check_groups(scope, balancer, actions)
+        moved = port != found.port
+        found.port, found.default_actions = port, actions
+        if moved:
+            found.local_port = 0
+        self.listeners.put(scope, found.arn, found)
+        await self.changed(request)
+        return {"Listeners": [found.describe()]}
+
+    def describe_listeners(self, request: Request, params: Params) -> dict[str, Any]:
+        """Of a load balancer, or by ARNs."""
+        scope, arns = request.scope, params.get("ListenerArns") or []
+        if arns:
+            found = [self.listeners.get(scope, arn) for arn in arns]
+            if None in found:
+                raise AwsError(*errors.NO_LISTENERS)
+            listed = [one for one in found if one is not None]
+        elif params.get("LoadBalancerArn"):
+            listed = self.listeners_of(scope, self.balancer(scope, params["LoadBalancerArn"]).arn)
+        else:
+            raise errors.invalid("You must specify either listener ARNs or a load balancer ARN")
+        shown, more = self.page(listed, params)
+        return {"Listeners": [one.describe() for one in shown], **more}
+
+    def describe_listener_attributes(self, request: Request, params: Params) -> dict[str, Any]:
+        """All, with their defaults."""
+        found = self.listener(request.scope, params["ListenerArn"])
+        return {"Attributes": attributes.shown(attributes.LISTENER, found.attributes)}
+
+    async def modify_listener_attributes(self, request: Request, params: Params) -> dict[str, Any]:
+        """Those given; the others stay. Headers that AWS would add or rename are not there: ValidationError."""
+        found = self.listener(request.scope, params["ListenerArn"])
+        for pair in params["Attributes"]:
+            if pair.get("Key", "").startswith(("routing.http.request.", "routing.http.response.")) and (
+                pair["Key"] not in attributes.LISTENER
+            ):
+                raise NotImplementedByDrydock("elbv2", f"ModifyListenerAttributes with {pair['Key']}")
+        given = attributes.checked(attributes.LISTENER, params["Attributes"], "Listener", "ModifyListenerAttributes")
+        found.attributes = found.attributes | given
+        self.listeners.put(request.scope, found.arn, found)
+        await self.changed(request)
+        return {"Attributes": attributes.shown(attributes.LISTENER, found.attributes)}
+
+    def describe_listener_certificates(self, request: Request, params: Params) -> dict[str, Any]:
+        """None: listeners are HTTP."""
+        self.listener(request.scope, params["ListenerArn"])
+        return {"Certificates": []}
