@@ -110,7 +110,7 @@ class DataPlane:
         """Stop forwarding one port that :meth:`open` opened."""
         entry = self._open.pop((sandbox, port), None)
         if entry is not None and self.pid:
-            self._say({"do": "close", "id": entry[0]})
+            self._say({"do": "close", "id": entry.number})
 
     async def close(self) -> None:
         """End the child."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from drydock.dataplane.plane import PlaneFailure
+from drydock.dataplane.refusals import PlaneFailure
 from drydock.runtime.interface import RuntimeFailure
 from drydock.services.ec2.model import Machine
 
