@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_STARTS = 100
 """In one look"""
 SCHEDULER = "ServiceSchedulerInitiated"
+STARTS_WITHIN = 2.0
+"""Real seconds that a program has at least until it must answer its load balancer: it does not start faster because the lab
+clock does"""
 
 
 @dataclass
@@ -83,7 +86,8 @@ class ServiceWork:
         """Of its containers' checks and its targets together."""
         if not task.targets or task.health == "UNHEALTHY":
             return task.health
-        until = task.times.get("startedAt", self._now) + (self._service.grace or 0)
+        grace = max(self._service.grace or 0, STARTS_WITHIN * self._clock.speed)
+        until = task.times.get("startedAt", self._now) + grace
         if until > self._now:
             self._wakes.append(until)
         found = self._targets.health_of(task, in_grace=until > self._now)
