@@ -93,9 +93,10 @@ class StandIns:
 
     def machine(self) -> Image:
         """What the disk of an EC2 instance begins with. Blocks for some milliseconds at its first use."""
-        if MACHINE not in self._made:
-            self._made[MACHINE] = self._find_or_make(MACHINE, MACHINE)
-        return self._made[MACHINE]
+        with self._making:
+            if MACHINE not in self._made:
+                self._made[MACHINE] = self._find_or_make(MACHINE, MACHINE)
+            return self._made[MACHINE]
 
     def _kind(self, reference: Reference) -> str | None:
         name = f"{reference.host}/{reference.path}"
@@ -118,7 +119,7 @@ class StandIns:
         return self._open(reference, digest)
 
     def _make(self, kind: str) -> str:
-        tar = _LAYERS[kind]()
+        tar = layer_of(kind)
         blob = gzip.compress(tar, 6, mtime=0)
         config: dict[str, Any] = {
             "Env": [f"PATH={PATH}"],
@@ -267,4 +268,8 @@ def bundled_pip() -> list[Path]:
     return [wheel for place in places for wheel in sorted(place.glob("pip-*.whl"))][:1]
 
 
-_LAYERS = {"python": python_layer, "busybox": busybox_layer, MACHINE: machine_layer}
+def layer_of(kind: str) -> bytes:
+    """The one layer of a stand-in."""
+    if kind == MACHINE:
+        return machine_layer()
+    return python_layer() if kind == "python" else busybox_layer()

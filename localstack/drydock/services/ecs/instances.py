@@ -77,7 +77,7 @@ class InstanceOperations(ClusterOperations):
         if "CPU" not in totals or "MEMORY" not in totals:
             raise rules.invalid("totalResources must have CPU and MEMORY.")  # (?)
         instance = earlier or ContainerInstance(
-            arn=self._new_instance_arn(scope, cluster),
+            arn=self._new_instance_arn(scope, cluster, machine),
             cluster_arn=cluster.arn,
             ec2_instance_id=machine.id,
             registered_at=self.platform.clock(scope.account).now(),
@@ -125,8 +125,9 @@ class InstanceOperations(ClusterOperations):
             raise rules.client_error("The container instance was registered with another cluster or instance.")  # (?)
         return found
 
-    def _new_instance_arn(self, scope: Scope, cluster: Cluster) -> str:
-        number = self.platform.ids.hexadecimal(scope, "container-instance", cluster.arn)
+    def _new_instance_arn(self, scope: Scope, cluster: Cluster, machine: Machine) -> str:
+        """Derived from the instance, since instances join in any order."""
+        number = self.platform.ids.hexadecimal(scope, "container-instance", f"{cluster.arn} {machine.id}")
         return f"arn:aws:ecs:{scope.region}:{scope.account}:container-instance/{cluster.name}/{number}"
 
     def provider_of(self, scope: Scope, cluster: Cluster, machine: Machine) -> str:
