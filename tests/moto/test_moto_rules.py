@@ -99,9 +99,9 @@ def test_addresses_go_round() -> None:
     (1399, True, 2.0, False),
     (1400, True, 2.0, True),
     (0, False, 0.0, False),
-    (499, False, 0.0, False),
-    (500, False, 0.0, True),
-    (500, False, 0.1, True),
+    (299, False, 0.0, False),
+    (300, False, 0.0, True),
+    (300, False, 0.1, True),
     (559, False, 0.2, False),
     (560, False, 0.2, True),  # repeating takes four times as long as a snapshot
     (4999, False, 60.0, False),
