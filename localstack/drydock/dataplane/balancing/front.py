@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
+import struct
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,6 +35,8 @@ LINGER = 2.0
 """Real seconds that a client gets to read its last answer"""
 INTERNET = "198.51.100.1"
 """The address under which this machine's programs come to a load balancer, as to everything in a VPC"""
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of nothing: the connection ends with a reset"""
 REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 
 
@@ -408,8 +412,10 @@ class Client(asyncio.Protocol):
         self.transport.resume_reading()
 
     def cut(self) -> None:
-        """In the middle of an answer: the client must not take it for whole."""
-        self.transport.abort()
+        """In the middle of an answer: the client must not take it for whole, so the connection is reset."""
+        if not self.transport.is_closing():
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self.transport.abort()
 
     def look(self, now: float) -> None:
         """From time to time: is this too long?"""
