@@ -15,7 +15,9 @@ from labkit.commands import expect_error, sh, skip_what_is_missing
 from labkit.drawing import diagram
 from labkit.errors import LabError
 from labkit.exercises import check, hint, quiz
+from labkit.instances import draw_instances
 from labkit.preflight import preflight
+from labkit.scheduler_story import draw_scheduler, events
 from labkit.sessions import client, session
 from labkit.showing import log_lines, show, timeline
 from labkit.stories import story
@@ -31,6 +33,9 @@ __all__ = [
     "clock",
     "diagram",
     "draw_cluster",
+    "draw_instances",
+    "draw_scheduler",
+    "events",
     "expect_error",
     "fast",
     "hint",

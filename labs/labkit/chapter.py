@@ -15,12 +15,14 @@ from labkit.audience import person_is_there
 from labkit.clocks import account_of
 from labkit.errors import LabError, explain_connection_failures
 from labkit.sessions import client, session, tag_with
+from labkit.skipping import run_everything
 from labkit.target import Target
 
 
 @dataclass(frozen=True)
 class Facts:
-    """``lab.toml`` of a chapter. ``minutes`` by target; ``makes`` names the services whose resources it leaves."""
+    """``lab.toml`` of a chapter. ``minutes`` by target; ``makes`` names the services whose resources it leaves
+    (``ec2:instances``: machines, too)."""
 
     nn: str
     slug: str
@@ -129,7 +131,8 @@ def begin(nn: str, target: str | None = None) -> Chapter:
         raise LabError(
             f"Chapter {nn} does not run on {chosen.name}.", f"Set LAB_TARGET to {' or '.join(told.targets)}."
         )
-    where = targets.describe(chosen, told.makes)
+    run_everything()
+    where = targets.describe(chosen, {made.partition(":")[0] for made in told.makes})
     account = _confirmed_account(chosen)
     tag_with(nn)
     made = session()

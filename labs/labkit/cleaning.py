@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labkit import machines
 from labkit.chapter import Chapter
 from labkit.chapter import current as current_chapter
 from labkit.clusters import NOT_IMPLEMENTED
@@ -27,7 +28,7 @@ Found = list[tuple[str, Callable[[], object]]]
 def cleanup(chapter: Chapter | None = None) -> None:
     """Delete, look again, and show what is left. Raises LabError if something is."""
     here = chapter or current_chapter()
-    kinds = [kind for service in here.facts.makes for kind in KINDS[service]]
+    kinds = [(name, find) for makes, name, find in KINDS if makes in here.facts.makes]
     deleted: dict[str, int] = {}
     for name, find in kinds:
         found = find(here)
@@ -188,17 +189,18 @@ def _name(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-KINDS: dict[str, list[tuple[str, Callable[[Chapter], Found]]]] = {
-    "ecs": [
-        ("services", _services),
-        ("running tasks", _tasks),
-        ("clusters", _clusters),
-        ("task definitions", _definitions),
-        ("tasks' network interfaces", _interfaces),
-    ],
-    "ec2": [("security groups", _security_groups)],
-    "ssm": [("parameters", _parameters)],
-    "logs": [("log groups", _log_groups)],
-    "iam": [("roles", _roles)],
-}
-"""By service, in the order in which they must go"""
+KINDS: tuple[tuple[str, str, Callable[[Chapter], Found]], ...] = (
+    ("ecs", "services", _services),
+    ("ecs", "running tasks", _tasks),
+    ("ec2:instances", "EC2 instances", machines.instances),
+    ("ec2:instances", "container instances", machines.container_instances),
+    ("ecs", "clusters", _clusters),
+    ("ecs", "task definitions", _definitions),
+    ("ecs", "tasks' network interfaces", _interfaces),
+    ("ec2", "security groups", _security_groups),
+    ("ssm", "parameters", _parameters),
+    ("logs", "log groups", _log_groups),
+    ("ec2:instances", "instance profiles", machines.instance_profiles),
+    ("iam", "roles", _roles),
+)
+"""What of ``makes`` brings it, what it is called, how it is found; in the order in which they must go"""

@@ -82,6 +82,8 @@ def _add_tag(params: dict[str, Any], model: Any, **_: Any) -> dict[str, Any]:
     nn, shape = _chapter["nn"], model.input_shape
     if not nn or shape is None or not model.name.startswith(("Create", "Register", "Run")):
         return params
+    if model.name == "RunInstances":
+        return {**params, "TagSpecifications": _instance_tags(params.get("TagSpecifications", []), nn)}
     for member in ("tags", "Tags"):
         tags = shape.members.get(member)
         if tags is None:
@@ -95,3 +97,13 @@ def _add_tag(params: dict[str, Any], model: Any, **_: Any) -> dict[str, Any]:
                 given.append({key: TAG, value: nn})
             return {**params, member: given}
     return params
+
+
+def _instance_tags(given: list[dict[str, Any]], nn: str) -> list[dict[str, Any]]:
+    """EC2 has its tags by kind of resource."""
+    mine = {"Key": TAG, "Value": nn}
+    others = [each for each in given if each.get("ResourceType") != "instance"]
+    tags = [tag for each in given if each.get("ResourceType") == "instance" for tag in each.get("Tags", [])]
+    if all(tag.get("Key") != TAG for tag in tags):
+        tags = [*tags, mine]
+    return [*others, {"ResourceType": "instance", "Tags": tags}]

@@ -22,12 +22,21 @@ def client(emulator: Emulator, account: str, service: str) -> Any:
 def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
     """By kind, what a chapter's clean-up should have deleted; kinds with nothing are left out."""
     ecs, iam, logs, ec2, ssm = (client(emulator, account, name) for name in ("ecs", "iam", "logs", "ec2", "ssm"))
+    scaling = client(emulator, account, "autoscaling")
+    machines = [one for each in ec2.describe_instances()["Reservations"] for one in each["Instances"]]
     groups = ec2.describe_security_groups()["SecurityGroups"]
     roles = [role for role in iam.list_roles()["Roles"] if not role["Path"].startswith("/aws-service-role/")]
     found = {
         "clusters": ecs.list_clusters()["clusterArns"],
         "task definitions": ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"],
         "inactive task definitions": ecs.list_task_definitions(status="INACTIVE")["taskDefinitionArns"],
+        "instances": [one["InstanceId"] for one in machines if one["State"]["Name"] != "terminated"],
+        "volumes": [volume["VolumeId"] for volume in ec2.describe_volumes()["Volumes"]],
+        "launch templates": [each["LaunchTemplateName"] for each in ec2.describe_launch_templates()["LaunchTemplates"]],
+        "Auto Scaling groups": [
+            each["AutoScalingGroupName"] for each in scaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+        ],
+        "instance profiles": [each["InstanceProfileName"] for each in iam.list_instance_profiles()["InstanceProfiles"]],
         "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
         "roles": [role["RoleName"] for role in roles],
         "security groups": [group["GroupName"] for group in groups if group["GroupName"] != "default"],

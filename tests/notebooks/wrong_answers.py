@@ -60,6 +60,21 @@ def _till(least: int, most: int, more: str = "", wait: bool = True) -> str:
     return update + ("\nsteady('till')" if wait else "")
 
 
+def _fish(members: str, wait: bool = True) -> str:
+    """Chapter 10: the shop's service with other members of its container; the answer is where its copies are."""
+    lines = [
+        "wrong = json.loads(here.file('shop.json').read_text())",
+        "wrong['containerDefinitions'][0] |= dict(memoryReservation=64, memory=128)",
+        "wrong['containerDefinitions'][0]['portMappings'] = [dict(containerPort=8000, hostPort=0)]",
+        f"wrong['containerDefinitions'][0] |= dict({members})",
+        "ecs.register_task_definition(**wrong)",
+        "ecs.update_service(cluster='lab10', service='lab10-shop', taskDefinition='lab10-shop', desiredCount=3)",
+    ]
+    if wait:
+        lines.append("steady('lab10-shop')")
+    return "\n".join([*lines, "answer = [address(task) for task in tasks_of('lab10-shop')]"])
+
+
 WRONG: dict[str, list[WrongAnswer]] = {
     "00": [
         WrongAnswer("greeting", 'answer = run("lab00-greeter")["taskArn"]', "NAME was never set"),
@@ -156,5 +171,44 @@ WRONG: dict[str, list[WrongAnswer]] = {
         WrongAnswer("shop", _shop(["/data", "/data"], "COMPLETE"), "waits for COMPLETE of the prices"),
         WrongAnswer("shop", _shop(["/data", "/data"], "SUCCESS", read_only=True), "prices ended with exit code 1"),
         WrongAnswer("shop", 'answer = start("lab04-shop")', "the task is still"),
+    ],
+    "10": [
+        WrongAnswer("shop", "answer = ['http://localhost:1/'] * 3", "these are 1 URLs, not 3"),
+        WrongAnswer("shop", "answer = 3", "3 is no list of URLs"),
+        WrongAnswer("shop", "answer = shops[:2] + ['http://127.0.0.1:9/']", "does not answer"),
+        WrongAnswer("shop", "answer = shops[:2] + [address(tasks_of()[0])]", "is no shop: it shows 'Good morning"),
+        WrongAnswer(
+            "shop",
+            "ecs.update_service(cluster='lab10', service='lab10-shop', desiredCount=2); answer = shops",
+            "desiredCount is 2, not 3",
+        ),
+        WrongAnswer(
+            "shop", _fish("portMappings=[dict(containerPort=8000, hostPort=8081)]", wait=False), "wants host port 8081"
+        ),
+        WrongAnswer("shop", _fish("portMappings=[]", wait=False), "no port leads to the container"),
+        WrongAnswer("shop", _fish("memoryReservation=450, memory=500"), "each copy is promised 450 MiB"),
+        WrongAnswer("shop", _fish("memoryReservation=16"), "promised 16 MiB only"),
+        WrongAnswer("shop", _fish("memoryReservation=3000, memory=3000", wait=False), "of 3 run"),
+        WrongAnswer("shop", _fish("command=['python', '-c', 'pass']", wait=False), "whose program is another one"),
+        WrongAnswer("green", "answer = running('lab10-green-2')", "is not the ARN of a container instance"),
+        WrongAnswer("green", "answer = green[:-4] + '0000'", "no instance of cluster lab10 that is connected"),
+        WrongAnswer("green", "answer = member(two)", "has not the role lab10-green"),
+        WrongAnswer(
+            "green",
+            "ecs.put_attributes(cluster='lab10', attributes=[dict(name='team', value='blue', targetId=green)]); "
+            "answer = green",
+            "its attribute team is not green",
+        ),
+        WrongAnswer(
+            "green",
+            "ecs.put_attributes(cluster='lab10', attributes=[dict(name='team', value='green', targetId=green)]); "
+            "launch('lab10-idle', subnets[0], user_data=script, profile='lab10-green'); answer = green",
+            "runs, costs money, and is in no cluster",
+        ),
+        WrongAnswer(
+            "green",
+            "iam.detach_role_policy(RoleName='lab10-green', PolicyArn=INSTANCE_POLICY); answer = green",
+            "the role lab10-green may do nothing",
+        ),
     ],
 }
