@@ -49,6 +49,13 @@ TARGET_REGISTRATION = 5.0
 ECS_AGENT_START = 5.0
 """From the end of the user data until the ECS agent registers"""
 
+STACK_RESOURCE = 2.0
+"""That CloudFormation takes for a resource beyond what the resource itself takes (?)"""
+STACK_LOOK = 2.0
+"""Between two looks of CloudFormation at whether a resource is steady, or gone"""
+STACK_RETRIES = 60.0
+"""How long CloudFormation tries again to delete what something else still uses (?)"""
+
 
 def scaled(seconds: float, instant: bool) -> float:
     """``seconds``, or nothing if states are to take no time (benchmarks)."""

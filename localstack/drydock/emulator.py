@@ -28,7 +28,7 @@ from drydock.gateway.handover import HandOver
 from drydock.gateway.hosts import AllowedHosts
 from drydock.gateway.identity import Identity
 from drydock.gateway.machine_pages import MachinePages
-from drydock.gateway.models import FROM_MOTO
+from drydock.gateway.models import FROM_MOTO, LACKING
 from drydock.gateway.protocol.validation import validate
 from drydock.gateway.server import Server, bind
 from drydock.gateway.task_pages import TaskPages
@@ -46,6 +46,7 @@ from drydock.network.rules import End, Verdict, may_connect, way_out
 from drydock.request import Principal, Request
 from drydock.runtime.interface import Runtime, RuntimeInfo
 from drydock.services.autoscaling.api import AutoScaling
+from drydock.services.cloudformation.api import CloudFormation
 from drydock.services.ec2.api import Ec2
 from drydock.services.ec2.imds import ADDRESS as IMDS_ADDRESS
 from drydock.services.ec2.rules import touches_machines
@@ -138,8 +139,12 @@ class Emulator:
             self.platform, self.dataplane.balancers, self.network, Whereabouts(self.ecs, self.ec2.machines),
             lambda: self.runtime, instant=config.instant,
         )  # fmt: skip
+        self.cloudformation = CloudFormation(self.platform, self.iam, config.instant)
+        self.cloudformation.lacking = frozenset(LACKING)
+        self.cloudformation.endpoint = f"http://127.0.0.1:{self.port}"
         services: list[Service] = [
-            self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2
+            self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2,
+            self.cloudformation,
         ]  # fmt: skip
         self.services: dict[str, Service] = {service.name: service for service in services}
         self.identity = Identity(config.account, self.iam.find_credential)

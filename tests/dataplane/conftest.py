@@ -35,9 +35,8 @@ class Scripted:
             threading.Thread(target=self._one, args=(found,), daemon=True).start()
 
     def _one(self, found: socket.socket) -> None:
-        with found:
-            with contextlib.suppress(OSError):
-                self._handle(found)
+        with found, contextlib.suppress(OSError):
+            self._handle(found)
 
     def close(self) -> None:
         """No connection is accepted any more."""

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from drydock import __version__
@@ -34,6 +34,7 @@ def admin_app(house: Any) -> Callable[..., Awaitable[None]]:
         Route("/_drydock/clock", pages.clocks, methods=["GET"]),
         Route("/_drydock/clock", pages.change_clock, methods=["POST"]),
         Route("/_drydock/reset", pages.reset, methods=["POST"]),
+        Route("/_drydock/cloudformation/signal/{handle:path}", pages.signal, methods=["PUT"]),
     ]
     if house.config.test_endpoints:
         routes += [
@@ -80,6 +81,18 @@ class AdminPages:
             sorted(FROM_MOTO), "running" if self._house.moto.running else "available"
         )
         return JSONResponse({"services": services, "edition": "drydock", "version": __version__})
+
+    async def signal(self, request: Request) -> Response:
+        """A wait condition handle, which its URL alone opens, as a presigned one does on AWS."""
+        body = await request.body()
+        if len(body) > LARGEST_BODY:
+            raise HTTPException(413, "The signal is too large.")
+        try:
+            self._house.cloudformation.signal_handle(request.url.path, body)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from None
+        self._house.store.commit()
+        return Response(status_code=200)
 
     async def status(self, request: Request) -> JSONResponse:
         """Everything ``./lab status`` shows."""

@@ -10,7 +10,7 @@ from botocore.model import OperationModel
 from drydock import botocore_models
 
 service_model = botocore_models.service_model
-OWN = ("ecs", "elbv2", "iam", "sts", "logs")
+OWN = ("ecs", "elbv2", "iam", "sts", "logs", "cloudformation")
 """Services of ours, whole"""
 FROM_MOTO = (
     "ec2", "autoscaling", "s3", "kms", "ssm", "secretsmanager", "sqs", "sns", "redshift", "lambda",
@@ -18,7 +18,7 @@ FROM_MOTO = (
 """Supporting services, whose control plane comes from moto's child process"""
 LACKING = (
     "ecr", "application-autoscaling", "codebuild", "codecommit", "codepipeline", "codedeploy", "cloudwatch",
-    "events", "scheduler", "cloudformation", "redshift-data", "resourcegroupstaggingapi",
+    "events", "scheduler", "redshift-data", "resourcegroupstaggingapi",
 )  # fmt: skip
 """Services of the course that are not here yet: recognised, and answered with 501"""
 SERVICES = OWN + FROM_MOTO + LACKING

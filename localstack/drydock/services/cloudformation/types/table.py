@@ -1,0 +1,13 @@
+"""The table of resource types."""
+
+from __future__ import annotations
+
+from drydock.services.cloudformation.types import balancing, containers, groups, identity, machines, own, storage, vpc
+from drydock.services.cloudformation.types.base import ResourceType
+
+TABLE: dict[str, ResourceType] = {
+    kind.name: kind()
+    for module in (vpc, groups, identity, containers, own, storage, balancing, machines)
+    for kind in module.TYPES
+}
+"""By the type's name"""
