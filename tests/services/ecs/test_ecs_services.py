@@ -510,3 +510,17 @@ def test_every_answer_has_the_members_of_the_model(yard: Yard, emulator: Emulato
     now = call("DescribeServices", {"cluster": "yard", "services": ["web"]})["services"][0]
     call("StopServiceDeployment", {"serviceDeploymentArn": now["currentServiceDeployment"]})
     call("DeleteService", {"cluster": "yard", "service": service["serviceArn"], "force": True})
+
+
+def test_a_definition_stays_as_long_as_a_service_runs_it(yard: Yard) -> None:
+    definition, _ = yard.sleeper()
+    yard.create(definition, 0)
+    yard.ecs.deregister_task_definition(taskDefinition=definition)
+    found = yard.ecs.delete_task_definitions(taskDefinitions=[definition])["taskDefinitions"][0]
+    assert found["status"] == "DELETE_IN_PROGRESS"
+    yard.update(desiredCount=1)
+    yard.steady(running=1)
+    yard.ecs.delete_service(cluster="yard", service="web", force=True)
+    wait_until(lambda: yard.service()["status"] == "INACTIVE", "the service is gone")
+    left = yard.ecs.list_task_definitions(status="DELETE_IN_PROGRESS")["taskDefinitionArns"]
+    assert left == []

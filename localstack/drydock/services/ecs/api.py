@@ -72,6 +72,7 @@ class Ecs(TagOperations):
             platform, self.services, self.tasks, lambda scope, service: ServiceWork(self, scope, service), instant
         )
         self.controller.on_change = self.services_controller.task_changed
+        self.controller.used_by_service = self.uses_definition
 
     async def start(self) -> None:
         self.controller.start()

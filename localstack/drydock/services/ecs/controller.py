@@ -60,6 +60,8 @@ class TaskController:
         """Network and addresses of tasks that have a sandbox, by id"""
         self.on_change: Callable[[Scope, Task], None] = lambda scope, task: None
         """Told of every step of a task; the scheduler of services listens"""
+        self.used_by_service: Callable[[Scope, str], bool] = lambda scope, definition_arn: False
+        """Whether a service is to run a task definition"""
         self.pulled: set[tuple[str, str]] = set()
         """(EC2 instance, image): what an instance has pulled before"""
         self._bridge: dict[str, set[str]] = {}
@@ -117,9 +119,12 @@ class TaskController:
             del self._running[arn], self._drivers[arn]
 
     def forget_if_unused(self, scope: Scope, definition: TaskDefinition) -> None:
-        """A definition that was asked to be deleted goes when no task that is not stopped refers to it."""
+        """A definition that was asked to be deleted goes when neither a service nor a task that is not stopped refers to
+        it."""
+        if definition.status != "DELETE_IN_PROGRESS" or self.used_by_service(scope, definition.arn):
+            return
         users = (task for task in self.tasks.of(scope) if task.task_definition_arn == definition.arn)
-        if definition.status == "DELETE_IN_PROGRESS" and all(task.last_status == "STOPPED" for task in users):
+        if all(task.last_status == "STOPPED" for task in users):
             self._definitions.delete(scope, f"{definition.family}:{definition.revision}")
 
     def reach(self, task_id: str, port: int) -> Reach | None:

@@ -223,6 +223,11 @@ class Service:
         return self.deployments[0] if self.deployments else None
 
     @property
+    def revision_arns(self) -> list[str]:
+        """Of its deployments and task sets."""
+        return [*(one.revision_arn for one in self.deployments), *(one.revision_arn for one in self.task_sets)]
+
+    @property
     def group(self) -> str:
         """Of its tasks."""
         return f"service:{self.name}"

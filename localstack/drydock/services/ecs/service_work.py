@@ -151,7 +151,8 @@ class ServiceWork:
             stopped = {*plan.stop, *plan.stop_unhealthy}
             await self._start_daemons(batch, eligible, [task for task in live if task.arn not in stopped])
         else:
-            await self._start(batch, plan.start)
+            sick = sum(one.unhealthy and not one.outdated for one in seen)
+            await self._start(batch, plan.start, min(plan.start, sick))
         self._tell_blocked(plan)
         self._finish(primary, desired, tasks)
 
@@ -220,6 +221,7 @@ class ServiceWork:
         if primary.rollout_state == "IN_PROGRESS":
             self._story.over("steady")
             self.rollout.complete()
+            self._ecs.forget_definitions(self._scope)
         self._story.lasting("steady", "has reached a steady state.")
         self._story.over("blocked", "unplaced", "protected", "failed")
         self._wakes.append(self._now + 6 * 3600.0)
@@ -239,7 +241,8 @@ class ServiceWork:
             )
 
     # -- starting and stopping
-    async def _start(self, batch: _Batch, count: int) -> list[Task]:
+    async def _start(self, batch: _Batch, count: int, replaced: int = 0) -> list[Task]:
+        """``replaced``: how many of them stand in for unhealthy ones."""
         if count <= 0:
             return []
         if self._service.next_start > self._now:
@@ -254,7 +257,10 @@ class ServiceWork:
             if reason.retry:
                 self._wakes.append(self._now + reason.retry)
         if started:
-            self._tell("has started {} tasks: {}.", started, batch.task_set)
+            text = "has started {} tasks: {}."
+            if replaced:
+                text += f" Amazon ECS replaced {replaced} tasks due to an unhealthy status."
+            self._tell(text, started, batch.task_set)
             self._story.over("steady")
         if 0 < len(started) < count:
             self._wakes.append(self._now)
@@ -347,4 +353,5 @@ class ServiceWork:
         self._stop(live, Plan(stop=tuple(task.arn for task in live)))
         if not tasks:
             self._service.status = "INACTIVE"
+            self._ecs.forget_definitions(self._scope)
             self._service.task_sets = []

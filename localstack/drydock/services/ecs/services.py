@@ -6,17 +6,16 @@ import hashlib
 import json
 from typing import Any
 
-from drydock.clock import as_datetime
 from drydock.errors import AwsError
 from drydock.request import Request
 from drydock.services.ecs import capacity, placement_rules, rules, service_rules
-from drydock.services.ecs.clusters import PENDING
-from drydock.services.ecs.model import Cluster, Task, TaskDefinition
+from drydock.services.ecs.model import Cluster, TaskDefinition
 from drydock.services.ecs.paging import page
 from drydock.services.ecs.rollout import Rollout
-from drydock.services.ecs.service_model import Deployment, Revision, Service, ServiceDeployment, TaskSet, service_key
+from drydock.services.ecs.service_model import Revision, Service, ServiceDeployment, service_key
+from drydock.services.ecs.service_views import ServiceViews
 from drydock.services.ecs.tag_rules import check_tags
-from drydock.services.ecs.tasks import TaskOperations, check_launch, network_of
+from drydock.services.ecs.tasks import check_launch, network_of
 from drydock.store import Collection, Scope
 
 Params = dict[str, Any]
@@ -26,37 +25,10 @@ _WHERE = ("taskDefinition", "capacityProviderStrategy", "networkConfiguration", 
 """Parameters of UpdateService that say what is to run: a change of them is a deployment"""
 
 
-class ServiceOperations(TaskOperations):
+class ServiceOperations(ServiceViews):
     """CreateService, UpdateService, DeleteService, DescribeServices, ListServices."""
 
     records: Collection[ServiceDeployment]
-
-    # -- what the scheduler asks
-    def tasks_of_service(self, scope: Scope, service: Service) -> list[Task]:
-        """All that are known, stopped ones too, oldest first."""
-        return [
-            task
-            for task in self.tasks.of(scope)
-            if task.group == service.group and task.cluster_arn == service.cluster_arn
-        ]
-
-    def has_health_check(self, scope: Scope, task: Task) -> bool:
-        """Whether the task's health says something."""
-        definition = self.definition_of(scope, task.task_definition_arn)
-        return any("healthCheck" in each and each["essential"] for each in definition.containers)
-
-    def is_draining(self, scope: Scope, task: Task) -> bool:
-        """Whether its container instance is."""
-        if not task.container_instance_arn:
-            return False
-        instance = self.instances.get(scope, task.container_instance_arn)
-        return instance is not None and instance.status == "DRAINING"
-
-    def definition_of(self, scope: Scope, arn: str) -> TaskDefinition:
-        """Which is kept as long as something refers to it."""
-        found = self.definitions.get(scope, rules.task_id(arn))
-        assert found is not None, arn
-        return found
 
     def rollout_of(self, scope: Scope, service: Service) -> Rollout:
         """To change its deployments."""
@@ -328,94 +300,10 @@ class ServiceOperations(TaskOperations):
             if service.cluster_arn == cluster.arn
             and service.status == "ACTIVE"
             and kind in (None, service.strategy_kind)
-            and launch_type in (None, self._launch_type(request.scope, service))
+            and launch_type in (None, self.launch_type_of(request.scope, service))
         ]
         shown, token = page(arns, {"maxResults": DEFAULT_PAGE, **params})
         return {"serviceArns": shown, **token}
-
-    def _launch_type(self, scope: Scope, service: Service) -> str:
-        revision = self.revisions.get(scope, service.primary.revision_arn) if service.primary else None
-        return revision.placement().get("launchType", "") if revision else ""
-
-    # -- AWS's form
-    def describe_service(self, scope: Scope, service: Service, tags: bool) -> dict[str, Any]:
-        """With the counts of what is there now."""
-        tasks = self.tasks_of_service(scope, service)
-        primary = service.primary or next((one for one in service.task_sets if one.status == "PRIMARY"), None)
-        revision = self.revisions.get(scope, primary.revision_arn) if primary else None
-        shown: dict[str, Any] = {
-            "serviceArn": service.arn,
-            "serviceName": service.name,
-            "clusterArn": service.cluster_arn,
-            "loadBalancers": revision.load_balancers if revision else [],
-            "serviceRegistries": [],
-            "status": service.status,
-            "desiredCount": service.desired_count,
-            **_counts(tasks),
-            **(revision.placement() if revision else {}),
-            "deploymentConfiguration": service.configuration,
-            "deployments": [self._describe_deployment(scope, each, tasks) for each in service.deployments],
-            "events": [event.describe() for event in reversed(service.events)],
-            "createdAt": as_datetime(service.created_at),
-            "createdBy": service.created_by,
-            "placementConstraints": service.constraints,
-            "placementStrategy": service.strategies,
-            "schedulingStrategy": service.strategy_kind,
-            "deploymentController": {"type": service.controller},
-            "enableECSManagedTags": service.managed_tags,
-            "propagateTags": service.propagate_tags,
-            "enableExecuteCommand": False,
-            "availabilityZoneRebalancing": "DISABLED",
-            "tags": service.tags if tags else [],
-        }
-        if service.grace is not None:
-            shown["healthCheckGracePeriodSeconds"] = service.grace
-        if service.controller == "EXTERNAL":
-            shown["taskSets"] = [self.describe_task_set(scope, service, each) for each in service.task_sets]
-        elif service.primary is not None:
-            shown["currentServiceDeployment"] = service.primary.service_deployment_arn
-            shown["currentServiceRevisions"] = [
-                {"arn": arn, **counts} for arn, counts in self.counts_by_revision(scope, service).items()
-            ]
-        return shown
-
-    def _describe_deployment(self, scope: Scope, deployment: Deployment, tasks: list[Task]) -> dict[str, Any]:
-        revision = self.revisions.get(scope, deployment.revision_arn)
-        mine = [task for task in tasks if task.started_by == deployment.id]
-        return {
-            "id": deployment.id,
-            "status": deployment.status,
-            "desiredCount": deployment.desired_count,
-            **_counts(mine),
-            "failedTasks": deployment.failed_tasks,
-            "createdAt": as_datetime(deployment.created_at),
-            "updatedAt": as_datetime(deployment.updated_at),
-            **(revision.placement() if revision else {}),
-            "rolloutState": deployment.rollout_state,
-            "rolloutStateReason": deployment.rollout_reason,
-        }
-
-    def counts_by_revision(self, scope: Scope, service: Service) -> dict[str, dict[str, int]]:
-        """Requested, running and pending tasks of each revision that is in use."""
-        tasks = self.tasks_of_service(scope, service)
-        found = {}
-        for deployment in service.deployments:
-            counts = _counts([task for task in tasks if task.started_by == deployment.id])
-            found[deployment.revision_arn] = {
-                "requestedTaskCount": deployment.desired_count,
-                "runningTaskCount": counts["runningCount"],
-                "pendingTaskCount": counts["pendingCount"],
-            }
-        return found
-
-    def describe_task_set(self, scope: Scope, service: Service, task_set: TaskSet) -> dict[str, Any]:
-        """AWS's form; in ``task_sets``."""
-        raise NotImplementedError
-
-
-def _counts(tasks: list[Task]) -> dict[str, int]:
-    states = [task.last_status for task in tasks]
-    return {"runningCount": states.count("RUNNING"), "pendingCount": sum(state in PENDING for state in states)}
 
 
 def _propagated(params: Params) -> str:
