@@ -362,11 +362,14 @@ def test_the_history_of_a_service(yard: Yard) -> None:
     assert id_of(newest["targetServiceRevision"]["arn"]).isdigit()
 
 
-def test_lists_of_service_deployments(yard: Yard) -> None:
+def test_lists_of_service_deployments(yard: Yard, emulator: EmulatorProcess) -> None:
+    """With a slow clock none of the first four is completed before the next one begins."""
     definition, _ = yard.sleeper()
+    emulator.get("/_drydock/clock", {"account": yard.account, "speed": 0.1})
     made = yard.create(definition, 0)
     for _ in range(4):
         yard.update(forceNewDeployment=True)
+    emulator.get("/_drydock/clock", {"account": yard.account, "speed": 100})
     yard.steady()
     listing = yard.ecs.list_service_deployments
     everything = listing(cluster="yard", service="web")["serviceDeployments"]

@@ -133,6 +133,8 @@ class ServiceWork:
         stalled = primary.rollout_state == "FAILED"
         if not stalled:
             primary.desired_count = desired
+        for older in service.deployments[1:]:
+            older.desired_count = sum(task.started_by == older.id for task in live)
         seen = [self._seen(task, primary.id, eligible) for task in live]
         self._prove(live, seen, primary)
         self._note_images(primary.id, primary.revision_arn, live)
