@@ -444,8 +444,8 @@ except ec2.exceptions.ClientError as error:
     if error.response["Error"]["Code"] != "InvalidPermission.Duplicate":
         raise
     print("It is open already, which is fine.")
-for url in urls:
-    print(page(url))
+for text in sorted(page(url) for url in urls):
+    print(text)
 
 # %% [markdown] id="draw-copies-why"
 # Three copies of one task on one machine, and each answers. The picture shows what they have been promised, and what is
@@ -485,7 +485,7 @@ register("lab10-big", web(0, memoryReservation=3000, memory=3000))
 print("3000 MiB:        ", run("lab10-big", 1)[1])
 register("lab10-busy", web(0, cpu=4096))
 print("4 vCPUs:         ", run("lab10-busy", 1)[1])
-print("in another zone: ", run("lab10-web", 1, where="mars-1a")[1])
+print("on Mars:         ", run("lab10-web", 1, where="mars-1a")[1])
 
 # %% [markdown] id="short-read"
 # | reason | read it as |
@@ -688,7 +688,7 @@ moving = in_zone(ZONES[1])
 ecs.update_container_instances_state(cluster="lab10", containerInstances=[member(two)], status="DRAINING")
 steady(without=moving)
 until(moving, "STOPPED")
-lab.show([{"zone": zone(each), "status": each["status"], "tasks": each["runningTasksCount"]} for each in members()])
+lab.show([{"zone": zone(each), **each} for each in members()], columns=["zone", "status", "runningTasksCount"])
 
 # %% [markdown] id="active-why"
 # Empty: it could now be terminated without anybody noticing. We keep it, and make it ACTIVE again. That alone moves nothing.

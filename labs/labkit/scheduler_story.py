@@ -22,7 +22,8 @@ _LEFT, _WIDE, _ROW, _PAD, _TOP, _APART = 200, 600, 24, 12, 30, 18
 
 @dataclass(frozen=True)
 class Bar:
-    """A task of the service; times in seconds since the first. ``ran`` is None if it never ran, ``ended`` if it runs."""
+    """A task of the service; times in seconds since the first. ``ran`` is None if it never ran, ``ended`` until it has
+    stopped; ``why`` is empty while nobody has told it to stop."""
 
     name: str
     where: str
@@ -91,7 +92,7 @@ def read_story(cluster: str, service: str) -> tuple[list[Bar], list[Told]]:
             since(task["createdAt"]) or 0.0,
             since(task.get("startedAt")),
             since(task.get("stoppedAt")),
-            task.get("stoppedReason", "") if task["desiredStatus"] == "STOPPED" else "",
+            (task.get("stoppedReason") or "it was told to") if task["desiredStatus"] == "STOPPED" else "",
         )
         for task in sorted(tasks, key=lambda task: (task["createdAt"], task["taskArn"]))
     ]
@@ -149,7 +150,7 @@ def svg(bars: list[Bar], told: list[Told], title: str) -> str:
         end = bar.ended if bar.ended is not None else last * 1.05
         ran = bar.ran if bar.ran is not None else end
         drawn.append(_bar(x(bar.made), y + 5, x(ran) - x(bar.made), "#cfdeee"))
-        drawn.append(_bar(x(ran), y + 5, x(end) - x(ran), "#3b6ea5" if bar.ended is None else "#8fb0d3"))
+        drawn.append(_bar(x(ran), y + 5, x(end) - x(ran), "#8fb0d3" if bar.why else "#3b6ea5"))
         if bar.ended is not None:
             drawn.append(_text(x(end), y + 16, "×", "middle", "#b00020"))
     return "\n".join(

@@ -40,7 +40,9 @@ def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
         "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
         "roles": [role["RoleName"] for role in roles],
         "security groups": [group["GroupName"] for group in groups if group["GroupName"] != "default"],
-        "parameters": [each["Name"] for each in ssm.describe_parameters()["Parameters"]],
+        "parameters": [
+            each["Name"] for each in ssm.describe_parameters()["Parameters"] if not each["Name"].startswith("/aws/")
+        ],
         "network interfaces": [
             eni["NetworkInterfaceId"] for eni in ec2.describe_network_interfaces()["NetworkInterfaces"]
         ],
