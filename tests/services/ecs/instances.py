@@ -6,11 +6,18 @@ import urllib.request
 from typing import Any
 
 from tests.emulator_process import wait_until
-from tests.services.ecs.story import IMAGE, PYTHON, Clients, Story, trust
+from tests.services.ecs.story import IMAGE, PYTHON, Clients, Story, ends_when_asked, trust
 
 AMI = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
 INSTANCE_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 JOIN = "#!/bin/bash\necho ECS_CLUSTER={} >> /etc/ecs/ecs.config\n"
+
+
+SERVE = """
+import http.server, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+http.server.test(http.server.SimpleHTTPRequestHandler, http.server.ThreadingHTTPServer, port=80)
+"""
 
 
 class Instances(Story):
@@ -101,14 +108,14 @@ class Instances(Story):
 
     def definition(self, family: str, *containers: dict[str, Any], **given: Any) -> str:
         """For instances: in bridge mode unless asked otherwise."""
-        base = {"image": IMAGE, "memory": 64, "command": ["sleep", "300"], "stopTimeout": 2}
+        base = {"image": IMAGE, "memory": 64, "command": ends_when_asked(), "stopTimeout": 5}
         filled = [{"name": f"c{number}"} | base | one for number, one in enumerate(containers or ({},))]
         made = self.ecs.register_task_definition(family=family, containerDefinitions=filled, **given)
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
     def web(self, family: str = "web", host_port: int = 0, **given: Any) -> str:
         """A definition of a web server on port 80."""
-        serve = {"image": PYTHON, "command": ["python", "-m", "http.server", "80"]}
+        serve = {"image": PYTHON, "command": ["python", "-c", SERVE]}
         return self.definition(family, serve | {"portMappings": [{"containerPort": 80, "hostPort": host_port}]} | given)
 
     def place(self, definition: str, count: int = 1, **given: Any) -> tuple[list[str], list[str]]:

@@ -165,6 +165,12 @@ def seen_id(given: int) -> int:
     return given if os.geteuid() == 0 else 0
 
 
+def ends_when_asked(seconds: str = "300") -> list[str]:
+    """A command that sleeps, and ends at once on SIGTERM: a bare ``sleep`` as process 1 has to be killed after its
+    stopTimeout, which is two real seconds at least."""
+    return ["sh", "-c", f"trap 'exit 0' TERM; sleep {seconds} & wait $!"]
+
+
 def processes(marker: str) -> list[int]:
     """Pids whose command line has ``marker`` as an argument, as ``ps`` would show them."""
     found = []

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.emulator_process import wait_until
-from tests.services.ecs.story import Story, id_of, marked_sleep
+from tests.services.ecs.story import Story, ends_when_asked, id_of, marked_sleep
 
 INVALID = "InvalidParameterException"
 NO_IMAGE = "public.ecr.aws/docker/library/there-is-none:1"
@@ -22,8 +22,8 @@ class Yard(Story):
 
     def sleeper(self, family: str = "web", **given: Any) -> tuple[str, str]:
         """A definition whose container sleeps: its ARN, and the argument by which its processes are known."""
-        command, marker = marked_sleep()
-        return self.register({"command": command, "stopTimeout": 2} | given, family=family), marker
+        _, marker = marked_sleep()
+        return self.register({"command": ends_when_asked(marker)} | given, family=family), marker
 
     def create(self, definition: str, count: int | None = 1, name: str = "web", **given: Any) -> dict[str, Any]:
         """On Fargate; the answer's service."""
