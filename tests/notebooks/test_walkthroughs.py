@@ -183,9 +183,9 @@ def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
     image = ssm.get_parameter(Name=AMI)["Parameter"]["Value"]
     ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
     template = {"ImageId": image, "InstanceType": "t3.micro"}
-    ec2.create_launch_template(LaunchTemplateName="t", LaunchTemplateData=template)
+    ec2.create_launch_template(LaunchTemplateName="tpl", LaunchTemplateData=template)
     client(emulator, account, "autoscaling").create_auto_scaling_group(
-        AutoScalingGroupName="a", MinSize=0, MaxSize=0, LaunchTemplate={"LaunchTemplateName": "t"},
+        AutoScalingGroupName="a", MinSize=0, MaxSize=0, LaunchTemplate={"LaunchTemplateName": "tpl"},
         AvailabilityZones=["us-east-1a"],
     )  # fmt: skip
     assert set(left_behind(emulator, account)) == {
