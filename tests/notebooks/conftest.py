@@ -6,6 +6,8 @@ containers run in the best tier that this machine has; the notebooks were built 
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +20,13 @@ LOG = ROOT / "build" / "notebooks-emulator.log"
 
 
 @pytest.fixture(scope="session")
-def emulator() -> Iterator[Emulator]:
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """Its log is kept in build/, for a red run."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        first = tmp_path_factory.getbasetemp().parent / "runs-notebooks"
+        with contextlib.suppress(FileExistsError), first.open("x") as file:
+            file.write(worker)
+        assert first.read_text() == worker, "notebooks run in two workers: xdist_group has no effect"
     with running(ROOT, account_of("99"), keep_log=LOG, tier="auto") as started:
         yield started
 

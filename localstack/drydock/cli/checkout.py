@@ -23,8 +23,14 @@ def test(arguments: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "pytest", *arguments.rest]
     if arguments.all:
         command.append("--all")
-    if not any(argument.startswith(("-n", "--numprocesses", "--pdb")) for argument in arguments.rest):
-        command += ["-n", str(os.cpu_count() or 2), "--dist", "loadgroup"]
+
+    def given(*names: str) -> bool:
+        return any(argument.startswith(names) for argument in arguments.rest)
+
+    if not given("-n", "--numprocesses", "--pdb"):
+        command += ["-n", str(os.cpu_count() or 2)]
+    if not given("--dist", "--pdb"):
+        command += ["--dist", "loadgroup"]
     return subprocess.run(command, cwd=root, env=_environment(root), check=False).returncode
 
 
