@@ -44,7 +44,7 @@ class Client(asyncio.Protocol):
     """One connection."""
 
     __slots__ = (
-        "_begun", "_born", "_buffer", "_choked", "_chunks", "_group", "_left", "_lingers_from", "_pending",
+        "_at", "_begun", "_born", "_buffer", "_choked", "_chunks", "_group", "_left", "_lingers_from", "_pending", "_queued",
         "_pending_size", "_reading", "_request", "_rule", "_sent_at", "_target", "_waits_from", "address", "head", "keep", "last",
         "place", "port", "ticker", "transport", "upstream",
     )  # fmt: skip
@@ -58,8 +58,12 @@ class Client(asyncio.Protocol):
         self.last = self._born = ticker.now
         self._reading = "head"
         self._buffer = b""
+        self._at = 0
+        """How far into ``_buffer`` requests have been read"""
         self._begun = False
         self._choked = False
+        self._queued = False
+        """The next request has come, and is read in the next turn of the loop"""
         self._chunks: Chunks | None = None
         self._left = 0
         self._pending: list[bytes] = []
@@ -107,12 +111,12 @@ class Client(asyncio.Protocol):
         self._choked = False
         if self.upstream is not None:
             self.upstream.transport.resume_reading()
-        elif self._reading == "head":
+        elif self._reading == "head" and not self._queued:
             self._next()
 
     def go_on_reading(self) -> None:
         """Unless too much of it waits here already."""
-        if len(self._buffer) <= MOST_HELD and not self.transport.is_closing():
+        if len(self._buffer) - self._at <= MOST_HELD and not self.transport.is_closing():
             self.transport.resume_reading()
 
     # -- what the client says
@@ -120,54 +124,65 @@ class Client(asyncio.Protocol):
         self.last = self.ticker.now
         match self._reading:
             case "head":
-                self._buffer = self._buffer + data if self._buffer else data
-                if self._choked:
+                self._add(data)
+                if self._choked or self._queued:
                     self._hold()
                 else:
                     self._take_head()
             case "body":
                 self._take_body(data)
             case "held":
-                self._buffer += data
+                self._add(data)
                 self._hold()
             case "tunnel" if self.upstream is not None:
                 self.upstream.transport.write(data)
 
+    def _add(self, data: bytes) -> None:
+        self._buffer = self._buffer[self._at :] + data if self._buffer else data
+        self._at = 0
+
     def _hold(self) -> None:
-        if len(self._buffer) > MOST_HELD:
+        if len(self._buffer) - self._at > MOST_HELD:
             self.transport.pause_reading()
 
     def _take_head(self) -> None:
-        data = self._buffer
-        while data.startswith(b"\r\n"):
-            data = data[2:]
-        end = data.find(b"\r\n\r\n")
+        data, at = self._buffer, self._at
+        while data.startswith(b"\r\n", at):
+            at += 2
+        end = data.find(b"\r\n\r\n", at)
         if end < 0:
-            self._buffer = data
-            if len(data) > LARGEST_HEAD or (len(data) > LONGEST_LINE and data.find(b"\r\n", 0, LONGEST_LINE) < 0):
+            self._buffer, self._at = data[at:] if at else data, 0
+            size = len(self._buffer)
+            if size > LARGEST_HEAD or (size > LONGEST_LINE and self._buffer.find(b"\r\n", 0, LONGEST_LINE) < 0):
                 self._refuse(400)
             return
         try:
-            head = self.head = parse_request(data[:end], self.place.balancer.drops_odd_names)
+            head = self.head = parse_request(data[at:end], self.place.balancer.drops_odd_names)
         except Refused as error:
             self._refuse(error.status)
             return
-        rest, self._buffer = data[end + 4 :], b""
+        at = end + 4
         self._begun = False
         self.keep = head.keep and self.ticker.now - self._born < self.place.balancer.keep_alive_seconds
         if head.has_body:
-            self._reading, self._left = "body", head.length
-            self._chunks = Chunks() if head.chunked else None
-            if head.expects and not rest:
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._begin_body(head, data[at:])
         else:
             self._reading = "held"
-        if self._reading == "held":
-            self._buffer = rest
-        elif rest:
-            self._take_body(rest)
+            if at == len(data):
+                self._buffer, self._at = b"", 0
+            else:
+                self._at = at
         if self._reading != "linger":
             self._answer(head)
+
+    def _begin_body(self, head: RequestHead, rest: bytes) -> None:
+        self._buffer, self._at = b"", 0
+        self._reading, self._left = "body", head.length
+        self._chunks = Chunks() if head.chunked else None
+        if head.expects and not rest:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if rest:
+            self._take_body(rest)
 
     def _take_body(self, data: bytes) -> None:
         if self._chunks is not None:
@@ -344,7 +359,8 @@ class Client(asyncio.Protocol):
         if self._reading == "held" and self.keep:
             self._reading = "head"
             self.go_on_reading()
-            if self._buffer:
+            if self._buffer and not self._queued:
+                self._queued = True
                 asyncio.get_running_loop().call_soon(self._next)
         elif self._reading == "held":
             self.transport.close()
@@ -354,6 +370,7 @@ class Client(asyncio.Protocol):
 
     def _next(self) -> None:
         """A request that has come meanwhile."""
+        self._queued = False
         if self._reading == "head" and self._buffer and not self._choked and not self.transport.is_closing():
             self.go_on_reading()
             self._take_head()
@@ -364,8 +381,8 @@ class Client(asyncio.Protocol):
         lines = [head.status_line, *head.lines, b"Connection: upgrade", b"Upgrade: " + head.upgrade, b"\r\n"]
         self.transport.write(b"\r\n".join(lines) + data)
         if self._buffer and self.upstream is not None:
-            self.upstream.transport.write(self._buffer)
-        self._buffer = b""
+            self.upstream.transport.write(self._buffer[self._at :])
+        self._buffer, self._at = b"", 0
         self.go_on_reading()
 
     # -- what is answered here
@@ -405,7 +422,7 @@ class Client(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Say that no more comes, and let the client read: closed at once, its unread bytes would reset the connection."""
-        self._reading, self._buffer = "linger", b""
+        self._reading, self._buffer, self._at = "linger", b"", 0
         self._lingers_from = self.ticker.now
         if self.transport.can_write_eof():
             self.transport.write_eof()
