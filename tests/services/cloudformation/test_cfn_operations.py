@@ -33,7 +33,8 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("create_stack", {"StackName": "a", "TemplateBody": "Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: 'AWS::S3::Bucket'}}"},
      "NotImplemented", "Drydock does not implement cloudformation:CreateStack. The transform AWS::Serverless-2016-10-31 is"
      " not part of it; AWS::LanguageExtensions is."),
-    ("create_stack", {"StackName": "a", "TemplateBody": "Resources: {A: {Type: 'AWS::S3::Bucket', Properties: {WebsiteConfiguration: {}}}}"},
+    ("create_stack", {"StackName": "a", "TemplateBody": "Resources: {A: {Type: 'AWS::S3::Bucket', Properties: "
+                      "{WebsiteConfiguration: {}}}}"},
      "NotImplemented", "Drydock does not implement cloudformation:CreateStack. Properties that are not part of it:"
      " AWS::S3::Bucket WebsiteConfiguration."),
     ("create_stack", {"StackName": "a", "TemplateBody": "Resources: {A: {Type: 'AWS::IAM::User'}}"},
@@ -223,7 +224,7 @@ def test_a_rollback_that_fails_is_continued(stacks: Stacks) -> None:
     stacks.aws("logs").delete_log_group(logGroupName="g")
     changed = {"Resources": {"Logs": {**named, "Properties": {"LogGroupName": "g", "RetentionInDays": 30}}}}
     stacks.update("one", changed, expect="UPDATE_ROLLBACK_FAILED")
-    code, message = stacks.refused("update_stack", StackName="one", UsePreviousTemplate=True)
+    _, message = stacks.refused("update_stack", StackName="one", UsePreviousTemplate=True)
     assert message.endswith("is in UPDATE_ROLLBACK_FAILED state and can not be updated.")
     stacks.cfn.continue_update_rollback(StackName="one", ResourcesToSkip=["Logs"])
     assert stacks.settled("one")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"

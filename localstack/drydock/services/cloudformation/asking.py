@@ -9,10 +9,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.request import Principal, Request
 from drydock.services.cloudformation.binding import Binding
+from drydock.services.cloudformation.bound import Bound
 from drydock.services.cloudformation.faults import invalid
 from drydock.services.cloudformation.model import Caller, Stack, Version
 from drydock.services.cloudformation.parameters import Parameter, chosen
-from drydock.services.cloudformation.template import Bound, Template, lacking_types, parse
+from drydock.services.cloudformation.template import Template, lacking_types, parse
 from drydock.services.cloudformation.types.table import TABLE
 from drydock.services.iam.api import Iam
 from drydock.services.service import Platform

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 from drydock.errors import AwsError
 from drydock.request import Principal
+from drydock.services.cloudformation.bound import Bound, bind
 from drydock.services.cloudformation.faults import Failed, invalid
 from drydock.services.cloudformation.intrinsics import UNKNOWN, Context, evaluate, text_of
 from drydock.services.cloudformation.model import Output, Stack, StackResource, Version
 from drydock.services.cloudformation.records import Records
-from drydock.services.cloudformation.template import Bound, Template, bind, parse
+from drydock.services.cloudformation.template import Template, parse
 from drydock.services.cloudformation.types.table import TABLE
 from drydock.services.service import Platform
 from drydock.store import Scope

@@ -8,11 +8,12 @@ from typing import Any
 from drydock.clock import as_datetime
 from drydock.request import Request
 from drydock.services.cloudformation.base import Params, page
+from drydock.services.cloudformation.bound import check_references
 from drydock.services.cloudformation.faults import invalid
 from drydock.services.cloudformation.model import Stack, StackResource
 from drydock.services.cloudformation.parameters import HIDDEN
 from drydock.services.cloudformation.stacks import StackOperations
-from drydock.services.cloudformation.template import Template, check_references, parse
+from drydock.services.cloudformation.template import Template, parse
 from drydock.store import Scope
 
 _NOT_CHECKED = "NOT_CHECKED"

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from drydock.services.cloudformation.bound import Bound
 from drydock.services.cloudformation.diff import Difference
 from drydock.services.cloudformation.graph import ready
 from drydock.services.cloudformation.intrinsics import Context, evaluate, references, unknown
 from drydock.services.cloudformation.model import StackResource
-from drydock.services.cloudformation.template import Bound, Resource
+from drydock.services.cloudformation.template import Resource
 
 Differ = Callable[[StackResource, Resource, dict[str, Any]], Difference]
 WithResources = Callable[[Context, frozenset[str]], Context]

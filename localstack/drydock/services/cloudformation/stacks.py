@@ -11,11 +11,11 @@ from drydock.errors import AwsError
 from drydock.request import Request
 from drydock.services.cloudformation.asking import check_stack_name, refuse_properties
 from drydock.services.cloudformation.base import CloudFormationOperations, Params, refuse
+from drydock.services.cloudformation.bound import Bound
 from drydock.services.cloudformation.faults import invalid
 from drydock.services.cloudformation.lifecycle import MAY_BEGIN
 from drydock.services.cloudformation.model import Output, Stack, StackResource, Version
 from drydock.services.cloudformation.planning import plan
-from drydock.services.cloudformation.template import Bound
 from drydock.services.cloudformation.working import changes
 from drydock.store import Scope
 
@@ -43,6 +43,7 @@ class StackOperations(CloudFormationOperations):
         stack.on_failure = on_failure
         bound = await self.binding.bind(scope, stack, version, stack.caller.principal())
         refuse_properties(bound, self.lacking)
+        self.asking.check_capabilities(bound.template, version.capabilities)
         if self.records.named(scope, name) is not None:  # while we were looking
             raise AwsError("AlreadyExistsException", f"Stack [{name}] already exists", 400)
         stack.description = bound.template.description
@@ -127,6 +128,7 @@ class StackOperations(CloudFormationOperations):
         principal = self.asking.caller(request, version.role_arn).principal()
         bound = await self.binding.bind(scope, stack, version, principal)
         refuse_properties(bound, self.lacking)
+        self.asking.check_capabilities(bound.template, version.capabilities)
         records = {one.logical_id: one for one in self.records.resources(scope, stack)}
         old = {**stack.version.parameters, **stack.version.resolved}
         new = {**version.parameters, **version.resolved}

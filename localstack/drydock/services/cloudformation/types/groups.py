@@ -133,12 +133,14 @@ class Ingress(_Rule):
     name = "AWS::EC2::SecurityGroupIngress"
     way = "Ingress"
     passes = ("GroupId", *_Rule.members, "SourceSecurityGroupId", "SourcePrefixListId")
+    replaces = frozenset(passes)
 
 
 class Egress(_Rule):
     name = "AWS::EC2::SecurityGroupEgress"
     way = "Egress"
     passes = ("GroupId", *_Rule.members, "DestinationSecurityGroupId", "DestinationPrefixListId")
+    replaces = frozenset(passes)
 
 
 TYPES: tuple[type[ResourceType], ...] = (SecurityGroup, Ingress, Egress)

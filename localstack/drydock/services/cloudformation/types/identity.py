@@ -236,7 +236,7 @@ class ManagedPolicy(IamType):
     name = "AWS::IAM::ManagedPolicy"
     member = "ManagedPolicyName"
     longest = 128
-    passes = ("ManagedPolicyName", "PolicyDocument", "Path", "Description", "Roles", "Users", "Groups", "Tags")
+    passes = ("ManagedPolicyName", "PolicyDocument", "Path", "Description", "Roles", "Users", "Groups")
 
     def _arn(self, work: Work) -> str:
         path = work.properties.get("Path") or "/"
@@ -290,12 +290,6 @@ class ManagedPolicy(IamType):
             text = document(work.properties["PolicyDocument"])
             await work.call("iam", "CreatePolicyVersion", PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
         await self._attach(work, work.old)
-        if work.changed("Tags"):
-            gone = [one["Key"] for one in work.old.get("Tags") or []]
-            if gone:
-                await work.call("iam", "UntagPolicy", PolicyArn=arn, TagKeys=gone)
-            if work.user_tags:
-                await work.call("iam", "TagPolicy", PolicyArn=arn, Tags=work.user_tags)
 
     async def delete(self, work: Work) -> None:
         arn = work.physical_id
