@@ -54,6 +54,18 @@ def test_the_network_interface_is_in_the_subnet_while_the_task_lives(story: Stor
     assert len(interfaces(story)) == before
 
 
+def test_each_task_is_in_the_zone_of_its_own_subnet(story: Story) -> None:
+    subnets = story.aws("ec2").describe_subnets()["Subnets"][:2]
+    zones = {subnet["SubnetId"]: subnet["AvailabilityZone"] for subnet in subnets}
+    answer = story.ecs.run_task(
+        cluster=story.cluster, taskDefinition=story.register(SLEEP), launchType="FARGATE", count=3,
+        networkConfiguration={"awsvpcConfiguration": {"subnets": list(zones), "assignPublicIp": "ENABLED"}},
+    )  # fmt: skip
+    tasks = [story.until(task["taskArn"]) for task in answer["tasks"]]
+    assert [task["availabilityZone"] for task in tasks] == [zones[details(task)["subnetId"]] for task in tasks]
+    assert {task["availabilityZone"] for task in tasks} == set(zones.values())
+
+
 def test_its_address_is_the_one_inside(story: Story, isolated: EmulatorProcess) -> None:
     show = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
             "s.connect(('169.254.170.2', 9)); print(s.getsockname()[0]); print(socket.gethostname())")  # fmt: skip

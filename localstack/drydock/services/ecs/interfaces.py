@@ -24,8 +24,8 @@ class Interfaces:
         principal = Principal.of_service(scope.account, ECS)
         return await self._platform.call(principal, scope.region, "ec2", operation, params)
 
-    async def check(self, scope: Scope, network: dict[str, Any]) -> str:
-        """The availability zone of the first subnet. Raises AwsError as RunTask does for what does not exist."""
+    async def check(self, scope: Scope, network: dict[str, Any]) -> dict[str, str]:
+        """The availability zone of each subnet. Raises AwsError as RunTask does for what does not exist."""
         try:
             found = await self._ec2(scope, "DescribeSubnets", {"SubnetIds": network["subnets"]})
         except AwsError as error:
@@ -42,16 +42,12 @@ class Interfaces:
                     f"Error retrieving security group information for [{', '.join(groups)}]: {error.message} "
                     f"(ErrorCode: {error.code})"
                 ) from error
-        return str(found["Subnets"][0]["AvailabilityZone"])
+        zones = {subnet["SubnetId"]: str(subnet["AvailabilityZone"]) for subnet in found["Subnets"]}
+        return {name: zones[name] for name in network["subnets"]}
 
     async def zones(self, scope: Scope, network: dict[str, Any]) -> dict[str, str]:
         """The availability zone of each subnet, none where there is no network. Raises AwsError."""
-        if not network:
-            return {}
-        await self.check(scope, network)
-        found = await self._ec2(scope, "DescribeSubnets", {"SubnetIds": network["subnets"]})
-        zones = {subnet["SubnetId"]: str(subnet["AvailabilityZone"]) for subnet in found["Subnets"]}
-        return {name: zones[name] for name in network["subnets"]}
+        return await self.check(scope, network) if network else {}
 
     async def attach(self, scope: Scope, task: Task, interface: Interface) -> None:
         """Make it in its subnet and write its addresses into ``interface``. Raises AwsError."""

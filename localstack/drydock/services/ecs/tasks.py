@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -46,18 +47,21 @@ class TaskOperations(InstanceOperations, TaskDefinitionOperations):
         _check_common(params, definition, fargate)
         execution_role, task_role = self._roles(request, params, definition)
         network = network_of(params, definition, fargate)
-        zone = await self.controller.interfaces.check(scope, network) if network else ""
+        zones = await self.controller.interfaces.zones(scope, network)
         # While EC2 was asked, the same request may have come again, and the cluster or the definition may have changed.
         if earlier := self._made_earlier(request, params):
             return {"tasks": [task.describe(with_tags=True) for task in earlier], "failures": []}
         cluster = self.active_cluster(scope, params.get("cluster"))
         definition = self.runnable_definition(scope, definition.arn)
         order = self._order(params, cluster, definition, network)
-        order = replace(order, zone=zone, execution_role=execution_role, task_role=task_role)
+        order = replace(order, execution_role=execution_role, task_role=task_role)
         if fargate:
             version = params.get("platformVersion", "LATEST")
             order = replace(order, platform_version="1.4.0" if version == "LATEST" else version)
-            orders = [replace(order, capacity_provider=capacity.shown(name)) for name in providers]
+            orders = [
+                replace(order, subnet=subnet, zone=zone, capacity_provider=capacity.shown(name))
+                for name, (subnet, zone) in zip(providers, itertools.cycle(zones.items()), strict=False)
+            ]
             return {"tasks": self._launch(scope, orders), "failures": []}
         orders, failures = self._placed(scope, order, params, providers)
         return {"tasks": self._launch(scope, orders), "failures": failures}
@@ -107,7 +111,8 @@ class TaskOperations(InstanceOperations, TaskDefinitionOperations):
         tasks = []
         for number, order in enumerate(orders):
             subnets = order.network.get("subnets") or [""]
-            tasks.append(new_tasks.make(self.platform, scope, replace(order, subnet=subnets[number % len(subnets)])))
+            subnet = order.subnet or subnets[number % len(subnets)]
+            tasks.append(new_tasks.make(self.platform, scope, replace(order, subnet=subnet)))
         for task in tasks:
             self.tasks.put(scope, task.arn, task)
         for task in tasks:
