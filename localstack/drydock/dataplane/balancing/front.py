@@ -44,9 +44,33 @@ class Client(asyncio.Protocol):
     """One connection."""
 
     __slots__ = (
-        "_at", "_begun", "_born", "_buffer", "_choked", "_chunks", "_group", "_left", "_lingers_from", "_pending", "_queued",
-        "_pending_size", "_reading", "_request", "_rule", "_sent_at", "_target", "_waits_from", "address", "head", "keep", "last",
-        "place", "port", "ticker", "transport", "upstream",
+        "_at",
+        "_begun",
+        "_born",
+        "_buffer",
+        "_choked",
+        "_chunks",
+        "_group",
+        "_left",
+        "_lingers_from",
+        "_pending",
+        "_pending_size",
+        "_queued",
+        "_reading",
+        "_request",
+        "_rule",
+        "_sent_at",
+        "_target",
+        "_waits_from",
+        "address",
+        "head",
+        "keep",
+        "last",
+        "place",
+        "port",
+        "ticker",
+        "transport",
+        "upstream",
     )  # fmt: skip
     transport: asyncio.Transport
     head: RequestHead
