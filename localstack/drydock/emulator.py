@@ -375,6 +375,7 @@ class Emulator:
         await self._listen_inside()
         self.ecs.controller.runtime = self.runtime
         self.ec2.machines.runtime_found(self.runtime)
+        self.elbv2.controller.runtime_found()
 
 
 def take_folder(state: Path) -> int:

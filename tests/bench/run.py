@@ -20,7 +20,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tests.bench import services
+from tests.bench import balancers, services
 from tests.bench.servers import Server, cpu_seconds, drydock, peers, tree
 
 CALLS = 300
@@ -223,6 +223,8 @@ def main() -> int:
     print(table(rows))
     if lacking:
         print(f"not installed here, so not compared: {', '.join(sorted(lacking))}")
+    print("measuring load balancers ...", file=sys.stderr, flush=True)
+    balancers.run(rounds)
     return 0
 
 

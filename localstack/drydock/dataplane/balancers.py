@@ -8,18 +8,25 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from drydock.dataplane.refusals import NotAdmitted, PlaneFailure
 
 Reach = Callable[[str, str, int], Awaitable[socket.socket]]
 """(load balancer, target, port) -> a connected socket. Raises OSError; NotAdmitted where nobody answers."""
+Admits = Callable[[str, str, str], Awaitable[bool]]
+"""(load balancer, listener, client's address): may a client within the VPC connect?"""
 Say = Callable[[dict[str, Any], Sequence[int]], None]
 MOST_AT_ONCE = 32
 """Sockets passed in one message"""
 PATIENCE = 15.0
 """Real seconds that the kernel gets to connect; the process waits less than that"""
+
+
+async def none_admitted(balancer: str, listener: str, client: str) -> bool:
+    """No load balancers are there yet."""
+    return False
 
 
 async def nobody(balancer: str, target: str, port: int) -> socket.socket:
@@ -33,8 +40,10 @@ class Balancers:
     def __init__(self, say: Say) -> None:
         self._say = say
         self.reach: Reach = nobody
+        self.admits: Admits = none_admitted
         self._configurations: dict[str, dict[str, Any]] = {}
-        self._listeners: dict[tuple[str, str], list[socket.socket]] = {}
+        self._listeners: dict[tuple[str, str], list[tuple[socket.socket, bool]]] = {}
+        """Each with whether it is within the VPC"""
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -58,12 +67,34 @@ class Balancers:
 
     def listen(self, balancer: str, listener: str, found: socket.socket) -> None:
         """Accept connections there; the socket becomes ours."""
-        self._listeners.setdefault((balancer, listener), []).append(found)
-        self._say({"do": "listen", "lb": balancer, "id": listener, "fds": 1}, [found.fileno()])
+        self._listen(balancer, listener, found, False)
+
+    def listen_inside(self, balancer: str, listener: str, found: socket.socket) -> None:
+        """The same within its VPC, where each client is asked about."""
+        self._listen(balancer, listener, found, True)
+
+    def _listen(self, balancer: str, listener: str, found: socket.socket, inside: bool) -> None:
+        self._listeners.setdefault((balancer, listener), []).append((found, inside))
+        self._say(_listen_message(balancer, listener, inside), [found.fileno()])
 
     def listens(self, balancer: str, listener: str) -> list[tuple[str, int]]:
-        """Addresses and ports at which a listener accepts connections."""
-        return [found.getsockname() for found in self._listeners.get((balancer, listener), [])]
+        """Addresses and ports of this machine at which a listener accepts connections."""
+        known = self._listeners.get((balancer, listener), [])
+        return [found.getsockname() for found, inside in known if not inside]
+
+    def listens_inside(self, balancer: str, listener: str) -> bool:
+        """Whether it accepts connections within its VPC."""
+        return any(inside for _, inside in self._listeners.get((balancer, listener), []))
+
+    def close_inside(self, balancer: str) -> None:
+        """Its place in the VPC goes."""
+        for key, known in self._listeners.items():
+            if key[0] == balancer:
+                for found, inside in known:
+                    if inside:
+                        found.close()
+                self._listeners[key] = [(found, inside) for found, inside in known if not inside]
+        self._say({"do": "close_inside", "lb": balancer}, ())
 
     def accepted(self, balancer: str, listener: str, descriptor: int, data: bytes) -> None:
         """A connection that came to the emulator's own port, and what was read from it. The descriptor stays the caller's."""
@@ -78,7 +109,7 @@ class Balancers:
             self._close(key)
 
     def _close(self, key: tuple[str, str]) -> None:
-        for found in self._listeners.pop(key):
+        for found, _ in self._listeners.pop(key):
             found.close()
 
     async def attempt(self, balancer: str, target: str, port: int, asked: dict[str, Any]) -> dict[str, Any]:
@@ -103,13 +134,23 @@ class Balancers:
         """A message that is for load balancers."""
         if "reach" in message:
             for number, balancer, target, port in message["reach"]:
-                work = asyncio.get_running_loop().create_task(self._let_in(number, balancer, target, port))
-                self._work.add(work)
-                work.add_done_callback(self._work.discard)
+                self._spawn(self._let_in(number, balancer, target, port))
+            return
+        if "admit" in message:
+            self._spawn(self._admit(message))
             return
         answer = self._answers.get(message.get("tried") or message.get("counted") or 0)
         if answer is not None and not answer.done():
             answer.set_result(message)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _admit(self, message: dict[str, Any]) -> None:
+        admitted = await self.admits(message["lb"], message["listener"], message["client"])
+        self._say({"do": "admitted", "id": message["admit"], "admitted": admitted}, ())
 
     async def _let_in(self, number: int, balancer: str, target: str, port: int) -> None:
         try:
@@ -149,11 +190,15 @@ class Balancers:
         for configuration in self._configurations.values():
             self._say({"do": "balance", "config": configuration}, ())
         for (balancer, listener), sockets in self._listeners.items():
-            for found in sockets:
-                self._say({"do": "listen", "lb": balancer, "id": listener, "fds": 1}, [found.fileno()])
+            for found, inside in sockets:
+                self._say(_listen_message(balancer, listener, inside), [found.fileno()])
 
     def close(self) -> None:
         """Close the sockets."""
         for key in list(self._listeners):
             self._close(key)
         self._configurations.clear()
+
+
+def _listen_message(balancer: str, listener: str, inside: bool) -> dict[str, Any]:
+    return {"do": "listen", "lb": balancer, "id": listener, "inside": inside, "fds": 1}

@@ -180,6 +180,8 @@ class Place:
         self.admitted = True
         self.listeners: list[socket.socket] = []
         self.servers: list[asyncio.Server] = []
+        self.inside: list[socket.socket] = []
+        """Listeners within the VPC, read by our own hand: each client is asked about first"""
         self.turn = asyncio.Lock()
         self.closed = False
 

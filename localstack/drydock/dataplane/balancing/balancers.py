@@ -38,6 +38,8 @@ class Balancers:
         """Whom a connection is for, and until when it is waited for"""
         self._questions: list[list[Any]] = []
         self._parked: list[socket.socket] = []
+        self._knocking: dict[int, tuple[Place, socket.socket]] = {}
+        """Clients within a VPC who are asked about, or are not admitted"""
 
     def take(self, message: dict[str, Any], descriptors: list[int]) -> None:
         """A message for load balancers."""
@@ -49,6 +51,12 @@ class Balancers:
                     self._close(found.leave())
             case "listen":
                 self._listen(message, socket.socket(fileno=descriptors[0]))
+            case "close_inside":
+                if found := self._all.get(message["lb"]):
+                    for place in found.places.values():
+                        self._close_inside(place)
+            case "admitted":
+                self._admitted(message)
             case "accepted":
                 self._accepted(message, socket.socket(fileno=descriptors[0]))
             case "reached":
@@ -81,8 +89,39 @@ class Balancers:
         if place is None:
             listener.close()
             return
+        if message["inside"]:
+            listener.setblocking(False)
+            place.inside.append(listener)
+            asyncio.get_running_loop().add_reader(listener, self._knock, message["lb"], message["id"], place, listener)
+            return
         place.listeners.append(listener)
         self._spawn(self._open(place))
+
+    def _knock(self, balancer: str, listener: str, place: Place, socket_: socket.socket) -> None:
+        """Somebody within the VPC has connected."""
+        try:
+            found, (client, _) = socket_.accept()
+        except OSError:
+            return
+        number = next(self._numbers)
+        self._knocking[number] = (place, found)
+        while len(self._knocking) > MOST_PARKED:
+            self._knocking.pop(next(iter(self._knocking)))[1].close()
+        self._say({"admit": number, "lb": balancer, "listener": listener, "client": client})
+
+    def _admitted(self, message: dict[str, Any]) -> None:
+        """Who is not admitted is not answered: the connection stays as it is, until there are too many of these."""
+        place, found = self._knocking.get(message["id"], (None, None))
+        if place is not None and found is not None and message["admitted"]:
+            del self._knocking[message["id"]]
+            self._spawn(self._adopt(place, found, b""))
+
+    @staticmethod
+    def _close_inside(place: Place) -> None:
+        for listener in place.inside:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        place.inside.clear()
 
     async def _open(self, place: Place) -> None:
         """Accept where clients are admitted; elsewhere nobody answers, as behind a security group."""
@@ -101,6 +140,7 @@ class Balancers:
     def _close(self, places: list[Place]) -> None:
         for place in places:
             place.closed = True
+            self._close_inside(place)
             self._spawn(self._open(place))
             for listener in place.listeners:
                 listener.close()
@@ -123,7 +163,8 @@ class Balancers:
     async def _adopt(self, place: Place, found: socket.socket, data: bytes) -> None:
         found.setblocking(False)
         _, client = await asyncio.get_running_loop().connect_accepted_socket(lambda: Client(place, self._ticker), found)
-        client.data_received(data)
+        if data:
+            client.data_received(data)
 
     # -- connections to targets
     def _connect(self, balancer: Balancer, target: Target) -> None:

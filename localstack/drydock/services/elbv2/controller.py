@@ -15,12 +15,13 @@ from drydock.dataplane.balancers import Balancers
 from drydock.dataplane.refusals import PlaneFailure
 from drydock.errors import AwsError
 from drydock.network.facts import Facts
+from drydock.runtime.interface import RuntimeFailure, SandboxSpec
 from drydock.services.elbv2 import rules
 from drydock.services.elbv2.checking import Checking
 from drydock.services.elbv2.interfaces import Interfaces
 from drydock.services.elbv2.metrics import Metrics, minute_of
 from drydock.services.elbv2.model import Listener, LoadBalancer, Target, TargetGroup, Zone
-from drydock.services.elbv2.reaching import Reaching
+from drydock.services.elbv2.reaching import Reaching, network_of, scope_of
 from drydock.services.elbv2.sockets import bound
 from drydock.store import Scope
 
@@ -53,6 +54,7 @@ class Controller:
         self._counting: dict[str, asyncio.Task[Any]] = {}
         self._checking = Checking(self._platform, registry.groups, plane, reaching, self._target_changed, instant)
         plane.reach = reaching.connect
+        plane.admits = self._admits
         network.on_change.append(self._network_changed)
 
     # ------------------------------------------------------------------ its life
@@ -131,11 +133,36 @@ class Controller:
         balancer.state = "active"
         self._of.balancers.put(scope, balancer.arn, balancer)
         self._tell(scope, balancer)
+        await self._open_inside(scope, balancer)
         self.stand(scope)
         self._network_changed(scope.account)  # a listener may have come while this was waiting
 
     async def _enter(self, scope: Scope, balancer: LoadBalancer) -> None:
-        """A place of its own in the VPC's network."""
+        """A place of its own in the VPC's network, at the addresses of its interfaces."""
+        addresses = tuple(zone.address for zone in balancer.zones if zone.address)
+        runtime = self._reaching.runtime()
+        if not addresses or runtime.info.tier == "plain":
+            return
+        try:
+            await runtime.create_sandbox(
+                SandboxSpec(balancer.id, balancer.name[:60], addresses, network_of(scope, balancer))
+            )
+        except RuntimeFailure as error:
+            log.error("%s has no place in its VPC: %s", balancer.name, error)
+        else:
+            self._reaching.inside.add(balancer.id)
+
+    async def _leave(self, balancer: LoadBalancer) -> None:
+        if balancer.id in self._reaching.inside:
+            self._reaching.inside.discard(balancer.id)
+            with contextlib.suppress(RuntimeFailure):
+                await self._reaching.runtime().remove_sandbox(balancer.id)
+
+    def runtime_found(self) -> None:
+        """There is another runtime: the places in the one before have gone with it."""
+        self._reaching.inside.clear()
+        for scope in {scope for scope, _, _ in self._of.balancers.all()}:
+            self._platform.spawn(self._take_up(scope), f"load balancers of {scope}")
 
     async def move(self, scope: Scope, balancer: LoadBalancer, zones: list[Zone]) -> None:
         """Into other subnets. Raises AwsError."""
@@ -146,6 +173,10 @@ class Controller:
             await self._interfaces.detach(scope, balancer, wanted)
         balancer.zones = wanted
         self._of.balancers.put(scope, balancer.arn, balancer)
+        if balancer.state == "active":
+            self._plane.close_inside(balancer.arn)
+            await self._leave(balancer)
+            await self._enter(scope, balancer)
         self.stand(scope)
         await self.refresh(scope)
 
@@ -164,6 +195,7 @@ class Controller:
 
     async def _close(self, balancer: LoadBalancer) -> None:
         self._plane.forget(balancer.arn)
+        await self._leave(balancer)
         self._told.discard(balancer.arn)
         self.metrics.totals.pop(balancer.arn, None)
 
@@ -263,6 +295,22 @@ class Controller:
                 continue
             await self._admit(scope, balancer)
             self._tell(scope, balancer)
+            await self._open_inside(scope, balancer)
+
+    async def _open_inside(self, scope: Scope, balancer: LoadBalancer) -> None:
+        """Its listeners' ports at its addresses in the VPC, where tasks and instances reach it."""
+        for listener in self._of.listeners_of(scope, balancer.arn):
+            if balancer.id not in self._reaching.inside or self._plane.listens_inside(balancer.arn, listener.place):
+                continue
+            try:
+                found = await self._reaching.runtime().bind(balancer.id, listener.port)
+            except OSError as error:
+                log.error("port %d of %s inside its VPC: %s", listener.port, balancer.name, error)
+                continue
+            if self._plane.listens_inside(balancer.arn, listener.place):
+                found.close()  # somebody else was faster
+            else:
+                self._plane.listen_inside(balancer.arn, listener.place, found)
 
     async def _admit(self, scope: Scope, balancer: LoadBalancer) -> None:
         """Who may connect to its listeners."""
@@ -270,6 +318,17 @@ class Controller:
             verdict = await self._reaching.admission(scope, balancer, listener.port)
             self.why_blocked[listener.arn] = "" if verdict.allowed else verdict.reason
         self._told.add(balancer.arn)
+
+    async def _admits(self, arn: str, place: str, client: str) -> bool:
+        """For the data plane: somebody within the VPC has connected to a listener."""
+        scope = scope_of(arn)
+        balancer = self._of.balancers.get(scope, arn)
+        if balancer is None:
+            return False
+        verdict = await self._reaching.admission(scope, balancer, int(place.rpartition(":")[2]), client)
+        if not verdict.allowed:
+            log.info("%s does not answer %s: %s", balancer.name, client, verdict.reason)
+        return verdict.allowed
 
     def _tell_of(self, scope: Scope, group: TargetGroup) -> None:
         for arn in self._of.balancers_of(scope, group.arn):
@@ -356,6 +415,13 @@ class Controller:
 
     # ------------------------------------------------------------------ for others
 
+    @property
+    def why_none_inside(self) -> str:
+        """Why no load balancer can be reached within its VPC; empty if they can."""
+        if self._reaching.runtime().info.tier != "plain":
+            return ""
+        return "In the plain tier tasks have no network of their own, so nobody could reach it."
+
     def endpoints(self) -> Iterator[tuple[LoadBalancer, Listener, str]]:
         """Listeners that serve, each with the address on this machine that leads to it."""
         for scope, _, balancer in self._of.balancers.all():
@@ -372,3 +438,6 @@ class Controller:
             for listener in self._of.listeners_of(scope, balancer.arn):
                 if not balancer.internal and not self._plane.listens(balancer.arn, listener.place):
                     yield f"listener {listener.arn} has no socket"
+                inside = self._plane.listens_inside(balancer.arn, listener.place)
+                if balancer.internal and balancer.id in self._reaching.inside and not inside:
+                    yield f"listener {listener.arn} has no socket in its VPC"

@@ -1,7 +1,4 @@
-"""The network interfaces of a load balancer, one in each of its subnets, made and deleted through EC2's API as AWS does it.
-
-They keep its subnets and security groups from being deleted, as on AWS.
-"""
+"""The network interfaces of a load balancer, one in each of its subnets, made and deleted through EC2's API as AWS does it."""
 
 from __future__ import annotations
 

@@ -27,6 +27,10 @@ class LoadBalancerOperations(Registry):
         scheme = params.get("Scheme") or "internet-facing"
         if scheme not in ("internet-facing", "internal"):
             raise errors.invalid(f"Scheme '{scheme}' must be one of '[internet-facing, internal]'")  # (?)
+        if scheme == "internal" and self.controller.why_none_inside:
+            raise NotImplementedByDrydock(
+                "elbv2", "CreateLoadBalancer with Scheme internal", self.controller.why_none_inside
+            )
         vpc, zones = await self._zones(scope, params, scheme)
         groups = await self._security_groups(scope, params.get("SecurityGroups") or [], vpc)
         before = next((one for one in self.balancers.of(scope) if one.name == name and not one.deleting), None)
