@@ -170,3 +170,13 @@ def test_nothing_to_update(stacks: Stacks) -> None:
     told = ("ValidationError", "No updates are to be performed.")
     assert stacks.refused("update_stack", StackName="one", UsePreviousTemplate=True) == told
     assert stacks.refused("update_stack", StackName="one", TemplateBody=json.dumps(template(Logs=GROUP))) == told
+
+
+def test_what_was_there_before_stays_what_it_is(stacks: Stacks) -> None:
+    stacks.aws("logs").create_log_group(logGroupName="mine")
+    named = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "mine"}}
+    stacks.create("one", template(Logs=named), expect="ROLLBACK_COMPLETE")
+    failed = next(line for line in stacks.story("one") if line.startswith("Logs CREATE_FAILED"))
+    assert "Resource of type 'AWS::Logs::LogGroup' with identifier 'mine' already exists." in failed
+    assert "HandlerErrorCode: AlreadyExists" in failed
+    assert log_groups(stacks) == ["mine"]

@@ -60,6 +60,8 @@ class Thing:
     """What Fn::GetAtt gives"""
     token: str = ""
     """Of its creation: names that we give are made of it"""
+    begun: float = 0.0
+    """When its service was asked to make it, and had nothing like it yet; 0 if it was not, or refused"""
     deletion_policy: str = ""
     replace_policy: str = ""
     needs: list[str] = field(default_factory=list)

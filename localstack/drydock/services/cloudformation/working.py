@@ -58,13 +58,11 @@ class Working:
         try:
             work = await self._work(record, kind, record.now.properties)
             work.creation_policy = resource.creation_policy
-            if record.now.physical_id or record.waits_since:
+            if record.now.physical_id or record.now.begun:
                 await self._take_up(record, kind, work)
             if not record.now.physical_id:
-                record.waits_since = self._clock.now()
-                self._records.put_resource(self._scope, record)
                 await self._pause(durations.STACK_RESOURCE)
-                await kind.create(work)
+                await self._make(record, kind, work)
             await self._until_steady(record, kind, work)
             await self._until_signalled(record, work)
             record.now.attributes = await kind.read(work)
@@ -72,6 +70,21 @@ class Working:
             raise Failed(_handled(kind, error)) from None
         except NotFound:
             raise Failed(_handled_text("The resource has gone while it was made.", "NotStabilized")) from None
+
+    async def _make(self, record: StackResource, kind: ResourceType, work: Work) -> None:
+        """What is there already is not ours, and stays what it is."""
+        if kind.unique and (there := await kind.find(work)):
+            told = f"Resource of type '{kind.name}' with identifier '{there}' already exists."
+            raise Failed(_handled_text(told, "AlreadyExists"))
+        work.began = record.now.begun = record.waits_since = self._clock.now()
+        self._records.put_resource(self._scope, record)
+        self._platform.store.commit()
+        try:
+            await kind.create(work)
+        finally:
+            if not work.physical_id:  # refused; after kill -9 we do not come here
+                record.now.begun = 0.0
+                self._records.put_resource(self._scope, record)
 
     async def _take_up(self, record: StackResource, kind: ResourceType, work: Work) -> None:
         """After a restart: find what was made; keep it if nothing else was to be done to it."""
@@ -90,6 +103,7 @@ class Working:
         except NotFound:
             pass
         work.physical_id = record.now.physical_id = ""
+        record.now.begun = 0.0
         self._records.put_resource(self._scope, record)
 
     async def change(self, record: StackResource, target: Thing, before: Thing) -> None:
@@ -113,7 +127,7 @@ class Working:
         kind = TABLE[thing.type]
         work = self._bare_work(logical_id, thing, dict(thing.properties))
         try:
-            if not work.physical_id:
+            if not work.physical_id and thing.begun:
                 work.physical_id = await kind.find(work)
             if not work.physical_id:
                 return
@@ -129,8 +143,8 @@ class Working:
 
     async def there(self, logical_id: str, thing: Thing) -> bool:
         """Whether there is a physical resource: an interrupted creation may have left one."""
-        if thing.physical_id:
-            return True
+        if thing.physical_id or not thing.begun:
+            return bool(thing.physical_id)
         try:
             return bool(await TABLE[thing.type].find(self._bare_work(logical_id, thing, dict(thing.properties))))
         except (AwsError, NotFound, Failed, KeyError):  # what it was to be made of is not there either
@@ -238,7 +252,7 @@ class Working:
             attributes=dict(thing.attributes),
             stack_tags=self._stack.version.tags,
             others=self._others(thing),
-            now=self._clock.now,
+            began=thing.begun,
             house=self._house,
         )
 

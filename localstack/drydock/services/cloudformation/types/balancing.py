@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drydock.errors import AwsError
 from drydock.services.cloudformation.faults import Failed
 from drydock.services.cloudformation.intrinsics import text_of
 from drydock.services.cloudformation.types.base import NotFound, Params, ResourceType, Work, picked, shaped, unless
@@ -74,12 +73,6 @@ class _Named(ElbType):
 
         return str(found[member][0][self.member]) if await unless((self.code,), look()) and found[member] else ""
 
-    async def refuse_taken(self, work: Work) -> None:
-        """CloudFormation makes nothing its own that was there before. Raises AwsError."""
-        if await self.find(work):
-            name = work.name("Name", 32)
-            raise AwsError("AlreadyExistsException", f"A resource with the name '{name}' already exists", 400)
-
 
 class LoadBalancer(_Named):
     name = "AWS::ElasticLoadBalancingV2::LoadBalancer"
@@ -92,7 +85,6 @@ class LoadBalancer(_Named):
     member, code = "LoadBalancerArn", "LoadBalancerNotFound"
 
     async def create(self, work: Work) -> None:
-        await self.refuse_taken(work)
         names = ("Scheme", "Type", "IpAddressType", "Subnets", "SubnetMappings", "SecurityGroups")
         given = {"Name": work.name("Name", 32), **picked(work.properties, *names)}
         shape = shaped("elbv2", "CreateLoadBalancer", given)
@@ -154,7 +146,6 @@ class TargetGroup(_Named):
     member, code = "TargetGroupArn", "TargetGroupNotFound"
 
     async def create(self, work: Work) -> None:
-        await self.refuse_taken(work)
         names = ("Protocol", "ProtocolVersion", "Port", "VpcId", "TargetType", "IpAddressType", *self.health)
         given = {"Name": work.name("Name", 32), **picked(work.properties, *names)}
         shape = shaped("elbv2", "CreateTargetGroup", given)

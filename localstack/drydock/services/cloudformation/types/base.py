@@ -50,14 +50,13 @@ class Work:
     old: Params = field(default_factory=dict)
     """Properties before a change"""
     stack_tags: Tags = field(default_factory=list)
-    waits: float = 0.0
-    """Seconds of lab time since it waits to be steady"""
     signals: dict[str, dict[str, str]] = field(default_factory=dict)
     creation_policy: Params = field(default_factory=dict)
     note: Callable[[str], None] = lambda physical_id: None
     others: frozenset[str] = frozenset()
     """Physical ids of the stack's other resources, which are not this one"""
-    now: Callable[[], float] = lambda: 0.0
+    began: float = 0.0
+    """When the service was asked to make it"""
     house: Any = None
     """CloudFormation itself, for its own types"""
 
@@ -123,12 +122,8 @@ class ResourceType:
     """Whether a creation is one call: what is found after an interruption needs nothing more"""
     patience: ClassVar[float] = 3600.0
     """Seconds of lab time until it is given up that the resource becomes steady"""
-    missing: ClassVar[tuple[str, ...]] = ()
-    """Codes of the service's errors that say that there is none"""
-    taken: ClassVar[tuple[str, ...]] = ()
-    """Codes that say that there is one already"""
-    made_early: ClassVar[bool] = False
-    """Whether the name is known before the call"""
+    unique: ClassVar[bool] = True
+    """Whether what :meth:`find` finds before a creation forbids it"""
 
     async def create(self, work: Work) -> None:
         """Begin it and tell ``work.made`` at once. Raises AwsError, Failed."""

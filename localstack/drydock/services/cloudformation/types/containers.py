@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from drydock.errors import AwsError
 from drydock.services.cloudformation.faults import Failed
 from drydock.services.cloudformation.types.base import NotFound, Params, ResourceType, Work, picked, shaped, unless
 
@@ -44,8 +43,6 @@ class Cluster(ResourceType):
 
     async def create(self, work: Work) -> None:
         name = self._name(work)
-        if await self._described(work, name) is not None:
-            raise AwsError("ResourceInUse", f"Resource of type '{self.name}' with identifier '{name}' already exists.")
         given = shaped("ecs", "CreateCluster", {"clusterName": name, **self._given(work)})
         await work.call("ecs", "CreateCluster", **given, **lower_tags(work))
         work.made(name)
@@ -86,6 +83,7 @@ class Cluster(ResourceType):
 class TaskDefinition(ResourceType):
     name = "AWS::ECS::TaskDefinition"
     service = "ecs"
+    unique = False
     passes = (
         "Family", "ContainerDefinitions", "Cpu", "Memory", "NetworkMode", "RequiresCompatibilities", "ExecutionRoleArn",
         "TaskRoleArn", "Volumes", "PlacementConstraints", "RuntimePlatform", "EphemeralStorage", "PidMode", "IpcMode", "Tags",
@@ -93,10 +91,26 @@ class TaskDefinition(ResourceType):
 
     async def create(self, work: Work) -> None:
         given = picked(work.properties, *(name for name in self.passes if name not in ("Family", "Tags")))
-        family = work.properties.get("Family") or f"{work.stack_name}{work.logical_id}{work.token}"
-        shape = shaped("ecs", "RegisterTaskDefinition", {"family": family, **given})
+        shape = shaped("ecs", "RegisterTaskDefinition", {"family": self._family(work), **given})
         answer = await work.call("ecs", "RegisterTaskDefinition", **shape, **lower_tags(work))
         work.made(answer["taskDefinition"]["taskDefinitionArn"])
+
+    async def find(self, work: Work) -> str:
+        """Its family's latest revision, if it is as young as the creation."""
+        found: Params = {}
+
+        async def look() -> None:
+            found.update(await work.call("ecs", "DescribeTaskDefinition", taskDefinition=self._family(work)))
+
+        if not await unless(("ClientException",), look()):
+            return ""
+        definition = found["taskDefinition"]
+        ours = definition["registeredAt"].timestamp() >= work.began - 1
+        return str(definition["taskDefinitionArn"]) if ours else ""
+
+    @staticmethod
+    def _family(work: Work) -> str:
+        return str(work.properties.get("Family") or f"{work.stack_name}{work.logical_id}{work.token}")
 
     async def read(self, work: Work) -> Params:
         return {"TaskDefinitionArn": work.physical_id}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drydock.services.cloudformation.faults import Failed
 from drydock.services.cloudformation.types.base import NotFound, Params, ResourceType, Work, picked, unless
-from drydock.services.cloudformation.types.vpc import Ec2Type
+from drydock.services.cloudformation.types.ec2 import Ec2Type
 
 _DUPLICATE = ("InvalidPermission.Duplicate",)
 _ABSENT = ("InvalidPermission.NotFound", "InvalidGroup.NotFound", "InvalidGroupId.Malformed")

@@ -23,8 +23,6 @@ class IamType(ResourceType):
     member: ClassVar[str]
     """The property with the name, and the API's parameter"""
     longest: ClassVar[int] = 64
-    missing = NO_ENTITY
-    taken = ("EntityAlreadyExists",)
     whole = False
 
     def called(self, work: Work) -> str:
@@ -356,7 +354,7 @@ class AccessKey(ResourceType):
     name = "AWS::IAM::AccessKey"
     service = "iam"
     passes = ("UserName", "Status", "Serial")
-    whole = False
+    whole, unique = False, False
 
     async def create(self, work: Work) -> None:
         key = (await work.call("iam", "CreateAccessKey", UserName=work.properties["UserName"]))["AccessKey"]
@@ -368,8 +366,8 @@ class AccessKey(ResourceType):
     async def find(self, work: Work) -> str:
         """A key whose secret nobody has seen is of no use: it is found in order to be deleted."""
         answer = await work.call("iam", "ListAccessKeys", UserName=work.properties["UserName"])
-        ids = [str(one["AccessKeyId"]) for one in answer["AccessKeyMetadata"]]
-        return next((one for one in ids if one not in work.others), "") if len(ids) == 1 else ""
+        keys = [one for one in answer["AccessKeyMetadata"] if one["AccessKeyId"] not in work.others]
+        return next((str(one["AccessKeyId"]) for one in keys if one["CreateDate"].timestamp() >= work.began - 1), "")
 
     async def read(self, work: Work) -> Params:
         return work.attributes

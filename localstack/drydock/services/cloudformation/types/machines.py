@@ -16,7 +16,7 @@ from drydock.services.cloudformation.types.base import (
     shaped,
     unless,
 )
-from drydock.services.cloudformation.types.vpc import Ec2Type
+from drydock.services.cloudformation.types.ec2 import Ec2Type
 
 
 class Instance(Ec2Type):

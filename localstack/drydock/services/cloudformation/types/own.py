@@ -90,6 +90,7 @@ class WaitConditionHandle(ResourceType):
 
     name = "AWS::CloudFormation::WaitConditionHandle"
     service = "cloudformation"
+    unique = False
 
     async def create(self, work: Work) -> None:
         work.made(
@@ -109,6 +110,7 @@ class WaitCondition(ResourceType):
 
     name = "AWS::CloudFormation::WaitCondition"
     service = "cloudformation"
+    unique = False
     passes = ("Handle", "Count", "Timeout")
     replaces = frozenset({"Handle", "Count", "Timeout"})
 

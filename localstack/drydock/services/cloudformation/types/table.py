@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from drydock.services.cloudformation.types import balancing, containers, groups, identity, machines, own, storage, vpc
+from drydock.services.cloudformation.types import (
+    balancing,
+    containers,
+    gateways,
+    groups,
+    identity,
+    machines,
+    messages,
+    own,
+    storage,
+    vpc,
+)
 from drydock.services.cloudformation.types.base import ResourceType
 
 TABLE: dict[str, ResourceType] = {
     kind.name: kind()
-    for module in (vpc, groups, identity, containers, own, storage, balancing, machines)
+    for module in (vpc, groups, identity, containers, own, storage, messages, balancing, machines, gateways)
     for kind in module.TYPES
 }
 """By the type's name"""

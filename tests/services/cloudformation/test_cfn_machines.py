@@ -1,0 +1,165 @@
+"""Instances, launch templates, Auto Scaling groups, capacity providers; and the rest of the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.emulator_process import EmulatorProcess
+from tests.services.cloudformation.conftest import Stacks
+
+IMAGE = "{{resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2/recommended/image_id}}"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+@pytest.fixture(autouse=True)
+def machines(emulator: EmulatorProcess) -> None:
+    """Instances are made in the namespaces tier only."""
+    status = emulator.get("/_drydock/status")["runtime"]
+    if status["tier"] != "namespaces":
+        pytest.skip(f"no namespaces tier here: {status['reason']}")
+
+
+def cluster(size: int) -> dict[str, Any]:
+    """An ECS cluster with instances of its own."""
+    user_data = "#!/bin/bash\necho ECS_CLUSTER=${Cluster} >> /etc/ecs/ecs.config\n"
+    arn = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+    return {
+        "Resources": {
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {"AssumeRolePolicyDocument": TRUST, "ManagedPolicyArns": [arn]},
+            },
+            "Profile": {"Type": "AWS::IAM::InstanceProfile", "Properties": {"Roles": [{"Ref": "Role"}]}},
+            "Cluster": {"Type": "AWS::ECS::Cluster"},
+            "Template": {
+                "Type": "AWS::EC2::LaunchTemplate",
+                "Properties": {
+                    "LaunchTemplateData": {
+                        "ImageId": IMAGE,
+                        "InstanceType": "t3.micro",
+                        "IamInstanceProfile": {"Arn": {"Fn::GetAtt": ["Profile", "Arn"]}},
+                        "UserData": {"Fn::Base64": {"Fn::Sub": user_data}},
+                    }
+                },
+            },
+            "Group": {
+                "Type": "AWS::AutoScaling::AutoScalingGroup",
+                "Properties": {
+                    "MinSize": "0",
+                    "MaxSize": "3",
+                    "DesiredCapacity": str(size),
+                    "AvailabilityZones": {"Fn::GetAZs": ""},
+                    "LaunchTemplate": {
+                        "LaunchTemplateId": {"Ref": "Template"},
+                        "Version": {"Fn::GetAtt": ["Template", "LatestVersionNumber"]},
+                    },
+                    "Tags": [{"Key": "Name", "Value": "member", "PropagateAtLaunch": True}],
+                },
+            },
+            "Provider": {
+                "Type": "AWS::ECS::CapacityProvider",
+                "Properties": {
+                    "AutoScalingGroupProvider": {
+                        "AutoScalingGroupArn": {"Fn::GetAtt": ["Group", "AutoScalingGroupARN"]}
+                    }
+                },
+            },
+            "Providers": {
+                "Type": "AWS::ECS::ClusterCapacityProviderAssociations",
+                "Properties": {
+                    "Cluster": {"Ref": "Cluster"},
+                    "CapacityProviders": [{"Ref": "Provider"}],
+                    "DefaultCapacityProviderStrategy": [{"CapacityProvider": {"Ref": "Provider"}, "Weight": 1}],
+                },
+            },
+        }
+    }
+
+
+def running(stacks: Stacks) -> int:
+    filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    found = stacks.aws("ec2").describe_instances(Filters=filters)["Reservations"]
+    return sum(len(one["Instances"]) for one in found)
+
+
+def test_a_cluster_of_instances(stacks: Stacks) -> None:
+    stacks.create("fleet", cluster(1))
+    name = stacks.physical("fleet", "Cluster")
+    shown = stacks.aws("ecs").describe_clusters(clusters=[name])["clusters"][0]
+    assert shown["capacityProviders"] == [stacks.physical("fleet", "Provider")]
+    stacks.update("fleet", cluster(2))
+    group = stacks.physical("fleet", "Group")
+    groups = stacks.aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
+    assert groups[0]["DesiredCapacity"] == 2
+    stacks.delete("fleet")
+    assert running(stacks) == 0
+    assert stacks.aws("ec2").describe_launch_templates()["LaunchTemplates"] == []
+
+
+def machine(text: str) -> dict[str, Any]:
+    return {
+        "Resources": {
+            "Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "machines"}},
+            "Machine": {
+                "Type": "AWS::EC2::Instance",
+                "CreationPolicy": {"ResourceSignal": {"Timeout": "PT30M"}},
+                "Properties": {
+                    "ImageId": IMAGE,
+                    "InstanceType": "t3.micro",
+                    "SecurityGroupIds": [{"Fn::GetAtt": ["Group", "GroupId"]}],
+                    "UserData": {"Fn::Base64": text},
+                    "Tags": [{"Key": "Name", "Value": "mine"}],
+                },
+            },
+        },
+        "Outputs": {"Address": {"Value": {"Fn::GetAtt": ["Machine", "PrivateIp"]}}},
+    }
+
+
+def test_an_instance_is_complete_when_it_has_signalled(stacks: Stacks) -> None:
+    import json
+
+    from tests.emulator_process import wait_until
+
+    stacks.cfn.create_stack(StackName="one", TemplateBody=json.dumps(machine("#!/bin/sh\ntrue\n")))
+
+    def runs() -> bool:
+        found = stacks.aws("ec2").describe_instances()["Reservations"]
+        return any(one["State"]["Name"] == "running" for group in found for one in group["Instances"])
+
+    wait_until(runs, "the instance runs", lambda: "\n".join(stacks.story("one")))
+    assert stacks.describe("one")["StackStatus"] == "CREATE_IN_PROGRESS"
+    instance = stacks.physical("one", "Machine")
+    stacks.cfn.signal_resource(StackName="one", LogicalResourceId="Machine", UniqueId=instance, Status="SUCCESS")
+    stack = stacks.settled("one")
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    assert stack["Outputs"][0]["OutputValue"].count(".") == 3
+    assert f"Machine CREATE_IN_PROGRESS Received SUCCESS signal with UniqueId {instance}" in stacks.story("one")
+    stacks.delete("one")
+    assert running(stacks) == 0
+
+
+def test_endpoints(stacks: Stacks) -> None:
+    template = {
+        "Resources": {
+            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+            "Routes": {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": {"Ref": "Vpc"}}},
+            "S3": {
+                "Type": "AWS::EC2::VPCEndpoint",
+                "Properties": {
+                    "VpcId": {"Ref": "Vpc"},
+                    "ServiceName": {"Fn::Sub": "com.amazonaws.${AWS::Region}.s3"},
+                    "RouteTableIds": [{"Ref": "Routes"}],
+                },
+            },
+        }
+    }
+    stacks.create("one", template)
+    found = stacks.aws("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+    assert [one["VpcEndpointId"] for one in found] == [stacks.physical("one", "S3")]
+    stacks.delete("one")
