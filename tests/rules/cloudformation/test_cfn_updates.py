@@ -62,7 +62,10 @@ def planned(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str, st
 
         return replace(context, reference=reference)
 
-    found = plan(bind(template, Context({})), records, with_resources, changes)
+    def differ(record: StackResource, resource: Any, properties: dict[str, Any]) -> Any:
+        return changes(record, resource, properties, [])
+
+    found = plan(bind(template, Context({})), records, with_resources, differ)
     shown = [one["ResourceChange"] for one in found]
     return [(one["Action"], one["LogicalResourceId"], one.get("Replacement", "")) for one in shown]
 

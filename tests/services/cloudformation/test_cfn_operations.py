@@ -96,10 +96,13 @@ def test_termination_protection(stacks: Stacks) -> None:
 
 
 def test_secrets_of_parameters_are_not_shown(stacks: Stacks) -> None:
-    template = {"Parameters": {"Word": {"Type": "String", "NoEcho": True}}, **ONE}
+    word = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::Sub": "it is ${Word}"}}}
+    template = {"Parameters": {"Word": {"Type": "String", "NoEcho": True}}, "Resources": {"Kept": word}}
     given = [{"ParameterKey": "Word", "ParameterValue": "open sesame"}]
     stack = stacks.create("one", template, Parameters=given)
     assert stack["Parameters"] == [{"ParameterKey": "Word", "ParameterValue": "****"}]
+    shown = [one["ResourceProperties"] for one in stacks.events("one") if "ResourceProperties" in one]
+    assert shown[-1] == '{"Type":"String","Value":"it is ****"}'
     assert stacks.refused("update_stack", StackName="one", UsePreviousTemplate=True, Parameters=[
         {"ParameterKey": "Word", "UsePreviousValue": True}]) == ("ValidationError", "No updates are to be performed.")  # fmt: skip
 
@@ -263,3 +266,36 @@ def test_validate_template(stacks: Stacks) -> None:
         "ValidationError",
         "Template format error: Unresolved resource dependencies [Nobody] in the Resources block of the template",
     )
+
+
+def test_a_stacks_tags_are_its_resources_tags(stacks: Stacks) -> None:
+    resources = {
+        "Vpc": {
+            "Type": "AWS::EC2::VPC",
+            "Properties": {"CidrBlock": "10.0.0.0/16", "Tags": [{"Key": "own", "Value": "1"}]},
+        },
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}},
+        "Cluster": {"Type": "AWS::ECS::Cluster"},
+    }
+    stacks.create("one", {"Resources": resources}, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
+
+    def tags() -> list[dict[str, str]]:
+        vpc = stacks.aws("ec2").describe_vpcs(VpcIds=[stacks.physical("one", "Vpc")])["Vpcs"][0]["Tags"]
+        role = stacks.aws("iam").list_role_tags(RoleName=stacks.physical("one", "Role"))["Tags"]
+        arn = stacks.aws("ecs").describe_clusters(clusters=[stacks.physical("one", "Cluster")])["clusters"][0][
+            "clusterArn"
+        ]
+        cluster = stacks.aws("ecs").list_tags_for_resource(resourceArn=arn)["tags"]
+        return [
+            {one["Key"]: one["Value"] for one in vpc if not one["Key"].startswith("aws:")},
+            {one["Key"]: one["Value"] for one in role},
+            {one["key"]: one["value"] for one in cluster},
+        ]
+
+    assert tags() == [{"own": "1", "a": "1", "b": "2"}, {"a": "1", "b": "2"}, {"a": "1", "b": "2"}]
+    stacks.update("one", Tags=[{"Key": "a", "Value": "9"}])
+    assert tags() == [{"own": "1", "a": "9"}, {"a": "9"}, {"a": "9"}]
+    bad = {**resources, "Bad": {"Type": "AWS::EC2::Subnet", "DependsOn": ["Vpc", "Role", "Cluster"],
+                                "Properties": {"VpcId": "vpc-12345678", "CidrBlock": "10.0.0.0/24"}}}  # fmt: skip
+    stacks.update("one", {"Resources": bad}, expect="UPDATE_ROLLBACK_COMPLETE", Tags=[{"Key": "c", "Value": "3"}])
+    assert tags() == [{"own": "1", "a": "9"}, {"a": "9"}, {"a": "9"}]

@@ -118,7 +118,9 @@ class Asking:
         principal = self.caller(request, role).principal()
         resolved = await self._resolved(request, template.parameters, parameters)
         await self._check_there(request, principal, template.parameters, parameters, resolved)
-        return Version(text, parameters, resolved, list(tags), list(params.get("Capabilities") or []), role)
+        hidden = [name for name, one in template.parameters.items() if one.no_echo]
+        capabilities = list(params.get("Capabilities") or [])
+        return Version(text, parameters, resolved, list(tags), capabilities, role, hidden)
 
     @staticmethod
     def check_capabilities(template: Template, given: list[str]) -> None:

@@ -112,7 +112,7 @@ class ChangeSetOperations(DescribingOperations):
         """With its changes."""
         change_set = self.find_change_set(request.scope, params["ChangeSetName"], params.get("StackName"))
         shown, token = page(change_set.changes, params)
-        hidden = {name for name, one in parse(change_set.version.template).parameters.items() if one.no_echo}
+        hidden = change_set.version.hidden
         return {
             **self._summary_of(request.scope, change_set),
             "Parameters": [

@@ -207,11 +207,9 @@ class DescribingOperations(StackOperations):
 
 
 def _parameters(stack: Stack) -> list[dict[str, Any]]:
-    parameters = parse(stack.version.template).parameters
     shown = []
     for name, value in stack.version.parameters.items():
-        hidden = name in parameters and parameters[name].no_echo
-        one = {"ParameterKey": name, "ParameterValue": HIDDEN if hidden else value}
+        one = {"ParameterKey": name, "ParameterValue": HIDDEN if name in stack.version.hidden else value}
         if name in stack.version.resolved:
             one["ResolvedValue"] = stack.version.resolved[name]
         shown.append(one)

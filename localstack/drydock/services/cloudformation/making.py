@@ -113,6 +113,7 @@ class Making(Steps):
         elif record.status in ("CREATE_IN_PROGRESS", "CREATE_FAILED") and record.before is None:
             record.now.properties, record.now.metadata = properties, metadata
             if record.status == "CREATE_FAILED":
+                record.waits_since = self._clock.now()
                 self._records.mark(scope, stack, record, "CREATE_IN_PROGRESS")
             await self._work(record, self._working.make(record, resource), "CREATE")
         else:
@@ -125,11 +126,10 @@ class Making(Steps):
         now = self._clock.now()
         return StackResource(self._stack.id, resource.name, thing, "CREATE_IN_PROGRESS", now, added=added)
 
-    @staticmethod
-    def _describe(thing: Thing, resource: Resource, bound: Bound) -> None:
+    def _describe(self, thing: Thing, resource: Resource, bound: Bound) -> None:
         thing.deletion_policy, thing.replace_policy = resource.deletion_policy, resource.replace_policy
         thing.needs = sorted(bound.needs[resource.name])
-        thing.metadata = resource.metadata
+        thing.metadata, thing.tags = resource.metadata, self._stack.version.tags
 
     def _remember(self, record: StackResource) -> None:
         """What a rollback goes back to."""
@@ -146,7 +146,7 @@ class Making(Steps):
             record.now.properties = properties
             await self._work(record, self._working.make(record, resource), "UPDATE")
             return
-        found = changes(record, resource, properties)
+        found = changes(record, resource, properties, stack.version.tags)
         if record.type != resource.type:
             await self._replace(record, resource, bound, properties)
             return

@@ -46,6 +46,8 @@ class Version:
     tags: Tags = field(default_factory=list)
     capabilities: list[str] = field(default_factory=list)
     role_arn: str = ""
+    hidden: list[str] = field(default_factory=list)
+    """Parameters whose values are not shown (NoEcho)"""
 
 
 @dataclass
@@ -67,6 +69,8 @@ class Thing:
     needs: list[str] = field(default_factory=list)
     """Logical ids of what it was made after"""
     metadata: Any = None
+    tags: Tags = field(default_factory=list)
+    """The stack's, that it was made with"""
 
 
 @dataclass

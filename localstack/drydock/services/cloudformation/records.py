@@ -8,9 +8,23 @@ from typing import Any
 
 from drydock.services.cloudformation.faults import invalid
 from drydock.services.cloudformation.lifecycle import may_follow
-from drydock.services.cloudformation.model import STACK, ChangeSet, Event, Output, Stack, StackResource, Thing
+from drydock.services.cloudformation.model import STACK, ChangeSet, Event, Output, Stack, StackResource, Thing, Version
+from drydock.services.cloudformation.parameters import HIDDEN
 from drydock.services.service import Platform
 from drydock.store import Scope
+
+
+def without(value: Any, version: Version) -> Any:
+    """A value in which the parameters that are not to be shown are not."""
+    if isinstance(value, dict):
+        return {key: without(one, version) for key, one in value.items()}
+    if isinstance(value, list):
+        return [without(one, version) for one in value]
+    if isinstance(value, str):
+        for name in version.hidden:
+            if version.parameters.get(name):
+                value = value.replace(version.parameters[name], HIDDEN)
+    return value
 
 
 class Records:
@@ -69,7 +83,7 @@ class Records:
         uuid = self._platform.ids.uuid(scope, "stack-event", stack.id)
         own = logical_id == stack.name and kind == STACK and physical_id == stack.id
         event_id = uuid if own else f"{logical_id}-{status}-{uuid}"
-        shown = "" if properties is None else json.dumps(properties, separators=(",", ":"))
+        shown = "" if properties is None else json.dumps(without(properties, stack.version), separators=(",", ":"))
         event = Event(
             event_id, stack.id, stack.name, logical_id, physical_id, kind, status, self.now(scope), reason, shown,
             stack.token,

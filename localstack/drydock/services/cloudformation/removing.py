@@ -22,7 +22,8 @@ class Removing(Steps):
             if record.before is not None and record.before.token != record.now.token:  # an update was under way
                 await self._working.remove(name, record.before)
             policy = record.now.deletion_policy
-            kept = policy == "Retain" or (policy == "RetainExceptOnCreate" and not rollback) or name in keep
+            always = policy == "Retain" and not (rollback and self._stack.retain_except_on_create)
+            kept = always or (policy == "RetainExceptOnCreate" and not rollback) or name in keep
             made = bool(record.now.physical_id)
             if kept and made:
                 self._records.mark(self._scope, self._stack, record, "DELETE_SKIPPED")

@@ -132,7 +132,8 @@ class Run(Making, Removing):
             return
         for record in records.values():
             if record.added and record.exists:
-                stack.retired.append(Retired(record.logical_id, record.now))
+                keep = record.now.deletion_policy == "Retain" and not stack.retain_except_on_create
+                stack.retired.append(Retired(record.logical_id, record.now, keep))
             elif record.added:
                 self._records.drop_resource(scope, record)
             record.before, record.signals = None, {}
@@ -156,7 +157,7 @@ class Run(Making, Removing):
             self._records.put(scope, stack)
             self._records.mark(scope, stack, record, "UPDATE_COMPLETE")
             return
-        if before.properties == record.now.properties:
+        if before.properties == record.now.properties and before.tags == record.now.tags:
             record.now = before
             self._records.mark(scope, stack, record, "UPDATE_COMPLETE")
             return

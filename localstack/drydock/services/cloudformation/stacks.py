@@ -105,6 +105,7 @@ class StackOperations(CloudFormationOperations):
             raise invalid(NOTHING)
         self.check_may(stack, "UPDATE", "updated")
         on_failure = "DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK"
+        stack.retain_except_on_create = bool(params.get("RetainExceptOnCreate"))
         self.begin_update(request, stack, version, on_failure, token)
         return {"StackId": stack.id}
 
@@ -137,8 +138,11 @@ class StackOperations(CloudFormationOperations):
         def with_resources(context: Any, unknown: frozenset[str]) -> Any:
             return self.binding.with_resources(scope, stack, context, unknown)
 
+        def differ(record: StackResource, resource: Any, properties: dict[str, Any]) -> Any:
+            return changes(record, resource, properties, version.tags)
+
         def planned() -> list[dict[str, Any]]:
-            return plan(bound, records, with_resources, _differ, parameters)
+            return plan(bound, records, with_resources, differ, parameters)
 
         return await self.binding.with_zones(scope, principal, planned), bound
 
@@ -228,7 +232,3 @@ class StackOperations(CloudFormationOperations):
         stack.termination_protection = params["EnableTerminationProtection"]
         self.records.put(request.scope, stack)
         return {"StackId": stack.id}
-
-
-def _differ(record: StackResource, resource: Any, properties: dict[str, Any]) -> Any:
-    return changes(record, resource, properties)

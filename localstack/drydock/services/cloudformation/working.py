@@ -7,6 +7,7 @@ import asyncio
 import copy
 import logging
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from drydock import durations
@@ -14,7 +15,7 @@ from drydock.errors import AwsError
 from drydock.services.cloudformation import dynamic, signals
 from drydock.services.cloudformation.diff import Difference, difference
 from drydock.services.cloudformation.faults import Failed
-from drydock.services.cloudformation.model import Stack, StackResource, Thing
+from drydock.services.cloudformation.model import Stack, StackResource, Tags, Thing
 from drydock.services.cloudformation.properties import checked
 from drydock.services.cloudformation.records import Records
 from drydock.services.cloudformation.schemas import schema_of
@@ -73,7 +74,7 @@ class Working:
 
     async def _make(self, record: StackResource, kind: ResourceType, work: Work) -> None:
         """What is there already is not ours, and stays what it is."""
-        if kind.unique and (there := await kind.find(work)):
+        if kind.unique and (there := await self._there_before(kind, work)):
             told = f"Resource of type '{kind.name}' with identifier '{there}' already exists."
             raise Failed(_handled_text(told, "AlreadyExists"))
         work.began = record.now.begun = record.waits_since = self._clock.now()
@@ -81,10 +82,21 @@ class Working:
         self._platform.store.commit()
         try:
             await kind.create(work)
-        finally:
-            if not work.physical_id:  # refused; after kill -9 we do not come here
+        except Exception:
+            if not work.physical_id:  # it was refused: whatever is found later is not ours
                 record.now.begun = 0.0
                 self._records.put_resource(self._scope, record)
+            raise
+
+    @staticmethod
+    async def _there_before(kind: ResourceType, work: Work) -> str:
+        """Who may not look may still make something; after an interruption they will not find it either."""
+        try:
+            return await kind.find(work)
+        except AwsError as error:
+            if _handler_code(error) == "AccessDenied":
+                return ""
+            raise
 
     async def _take_up(self, record: StackResource, kind: ResourceType, work: Work) -> None:
         """After a restart: find what was made; keep it if nothing else was to be done to it."""
@@ -112,6 +124,7 @@ class Working:
         try:
             work = await self._work(record, kind, target.properties)
             work.old = await self._usable(record.type, record.logical_id, before.properties)
+            work.stack_tags, work.old_stack_tags = target.tags, before.tags
             await self._pause(durations.STACK_RESOURCE)
             await kind.update(work)
             record.waits_since = self._clock.now()
@@ -250,7 +263,7 @@ class Working:
             properties=copy.deepcopy(properties),
             physical_id=thing.physical_id,
             attributes=dict(thing.attributes),
-            stack_tags=self._stack.version.tags,
+            stack_tags=thing.tags,
             others=self._others(thing),
             began=thing.begun,
             house=self._house,
@@ -263,11 +276,14 @@ class Working:
         return frozenset(one.physical_id for one in things if one is not thing and one.physical_id)
 
 
-def changes(record: StackResource, resource: Resource, properties: dict[str, Any]) -> Difference:
-    """What an update does to a resource that is there."""
+def changes(record: StackResource, resource: Resource, properties: dict[str, Any], tags: Tags) -> Difference:
+    """What an update does to a resource that is there. ``tags``: the stack's."""
     kind = TABLE[record.type]
     metadata = record.now.metadata != resource.metadata
-    return difference(record.now.properties, properties, schema_of(record.type), kind.replaces, metadata)
+    found = difference(record.now.properties, properties, schema_of(record.type), kind.replaces, metadata)
+    if record.now.tags != tags and "Tags" in kind.passes:
+        return replace(found, changed=found.changed | {"Tags"})
+    return found
 
 
 def keeps_name(kind: str, before: dict[str, Any], after: dict[str, Any]) -> str:

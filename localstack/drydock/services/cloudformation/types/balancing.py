@@ -40,8 +40,7 @@ class ElbType(ResourceType):
         """Changed tags."""
         if not work.changed("Tags"):
             return
-        keys = {one["Key"] for one in work.user_tags}
-        gone = [one["Key"] for one in work.old.get("Tags") or [] if one["Key"] not in keys]
+        gone = work.gone_tags
         if gone:
             await work.call("elbv2", "RemoveTags", ResourceArns=[work.physical_id], TagKeys=gone)
         if work.user_tags:

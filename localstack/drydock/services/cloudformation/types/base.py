@@ -50,6 +50,8 @@ class Work:
     old: Params = field(default_factory=dict)
     """Properties before a change"""
     stack_tags: Tags = field(default_factory=list)
+    old_stack_tags: Tags = field(default_factory=list)
+    """Before a change"""
     signals: dict[str, dict[str, str]] = field(default_factory=dict)
     creation_policy: Params = field(default_factory=dict)
     note: Callable[[str], None] = lambda physical_id: None
@@ -85,8 +87,10 @@ class Work:
         return made.lower() if lower else made
 
     def changed(self, member: str) -> bool:
-        """Whether a change concerns a property."""
-        return self.properties.get(member) != self.old.get(member)
+        """Whether a change concerns a property; the stack's tags count as the resource's."""
+        if member == "Tags" and self.stack_tags != self.old_stack_tags:
+            return True
+        return bool(self.properties.get(member) != self.old.get(member))
 
     @property
     def own_tags(self) -> Tags:
@@ -97,17 +101,28 @@ class Work:
     @property
     def user_tags(self) -> Tags:
         """The resource's tags and the stack's; the resource's count where both have a key."""
-        given = self.properties.get("Tags") or []
-        if isinstance(given, dict):
-            given = [{"Key": key, "Value": value} for key, value in given.items()]
-        own = [{"Key": text_of(one["Key"]), "Value": text_of(one.get("Value", ""))} for one in given]
-        keys = {one["Key"] for one in own}
-        return [*own, *(one for one in self.stack_tags if one["Key"] not in keys)]
+        return merged_tags(self.properties.get("Tags"), self.stack_tags)
+
+    @property
+    def gone_tags(self) -> list[str]:
+        """Keys that a change takes away."""
+        keys = {one["Key"] for one in self.user_tags}
+        old = merged_tags(self.old.get("Tags"), self.old_stack_tags)
+        return [one["Key"] for one in old if one["Key"] not in keys]
 
     @property
     def tags(self) -> Tags:
         """All, for services that take CloudFormation's own."""
         return [*self.user_tags, *self.own_tags]
+
+
+def merged_tags(given: Any, further: Tags) -> Tags:
+    """A resource's tags, however its type writes them, and others of other keys."""
+    if isinstance(given, dict):
+        given = [{"Key": key, "Value": value} for key, value in given.items()]
+    own = [{"Key": text_of(one["Key"]), "Value": text_of(one.get("Value", ""))} for one in given or []]
+    keys = {one["Key"] for one in own}
+    return [*own, *(one for one in further if one["Key"] not in keys)]
 
 
 class ResourceType:

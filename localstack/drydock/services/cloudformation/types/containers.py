@@ -19,7 +19,7 @@ async def retag(work: Work, arn: str) -> None:
     if not work.changed("Tags"):
         return
     new = lower_tags(work).get("tags", [])
-    gone = [one["Key"] for one in work.old.get("Tags") or [] if one["Key"] not in {tag["key"] for tag in new}]
+    gone = work.gone_tags
     if gone:
         await work.call("ecs", "UntagResource", resourceArn=arn, tagKeys=gone)
     if new:
@@ -358,7 +358,7 @@ class LogGroup(ResourceType):
             )
         if work.changed("Tags"):
             arn = f"arn:aws:logs:{work.region}:{work.account}:log-group:{work.physical_id}"
-            gone = [one["Key"] for one in work.old.get("Tags") or []]
+            gone = work.gone_tags
             if gone:
                 await work.call("logs", "UntagResource", resourceArn=arn, tagKeys=gone)
             if work.user_tags:

@@ -89,8 +89,7 @@ async def retag(work: Work, *ids: str) -> None:
     """The tags that were changed, put on EC2's resources."""
     if not work.changed("Tags"):
         return
-    keys = {one["Key"] for one in work.user_tags}
-    gone = [{"Key": one["Key"]} for one in work.old.get("Tags") or [] if one["Key"] not in keys]
+    gone = [{"Key": key} for key in work.gone_tags]
     if gone:
         await work.call("ec2", "DeleteTags", Resources=list(ids), Tags=gone)
     if work.user_tags:

@@ -64,8 +64,7 @@ class _Principal(IamType):
                 await work.call("iam", f"Attach{self.kind}Policy", **me, PolicyArn=arn)
 
     async def _retag(self, work: Work) -> None:
-        new = {one["Key"] for one in work.user_tags}
-        gone = [one["Key"] for one in work.old.get("Tags") or [] if one["Key"] not in new]
+        gone = work.gone_tags
         if gone:
             await work.call("iam", f"Untag{self.kind}", **self._me(work), TagKeys=gone)
         if work.user_tags:

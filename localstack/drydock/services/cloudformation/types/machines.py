@@ -251,11 +251,9 @@ class AutoScalingGroup(ResourceType):
             shape = shaped("autoscaling", "UpdateAutoScalingGroup", given)
             await work.call("autoscaling", "UpdateAutoScalingGroup", **shape)
         if work.changed("Tags"):
-            keys = {one["Key"] for one in work.properties.get("Tags") or []}
-            gone = [one for one in work.old.get("Tags") or [] if one["Key"] not in keys]
             where = {"ResourceId": work.physical_id, "ResourceType": "auto-scaling-group"}
-            if gone:
-                await work.call("autoscaling", "DeleteTags", Tags=[{"Key": one["Key"], **where} for one in gone])
+            if work.gone_tags:
+                await work.call("autoscaling", "DeleteTags", Tags=[{"Key": key, **where} for key in work.gone_tags])
             await work.call("autoscaling", "CreateOrUpdateTags", Tags=self._tags(work))
 
     async def delete(self, work: Work) -> None:

@@ -49,7 +49,7 @@ class Topic(ResourceType):
                 given = {"AttributeName": name, "AttributeValue": value}
                 await work.call("sns", "SetTopicAttributes", TopicArn=work.physical_id, **given)
         if work.changed("Tags"):
-            gone = [one["Key"] for one in work.old.get("Tags") or []]
+            gone = work.gone_tags
             if gone:
                 await work.call("sns", "UntagResource", ResourceArn=work.physical_id, TagKeys=gone)
             if work.user_tags:
@@ -157,7 +157,7 @@ class Queue(ResourceType):
         if changed:
             await work.call("sqs", "SetQueueAttributes", QueueUrl=work.physical_id, Attributes=changed)
         if work.changed("Tags"):
-            gone = [one["Key"] for one in work.old.get("Tags") or []]
+            gone = work.gone_tags
             if gone:
                 await work.call("sqs", "UntagQueue", QueueUrl=work.physical_id, TagKeys=gone)
             if work.user_tags:

@@ -150,7 +150,7 @@ class Parameter(ResourceType):
         await work.call("ssm", "PutParameter", **given, Overwrite=True)
         if work.changed("Tags"):
             where = {"ResourceType": "Parameter", "ResourceId": work.physical_id}
-            gone = [key for key in work.old.get("Tags") or {} if key not in (work.properties.get("Tags") or {})]
+            gone = work.gone_tags
             if gone:
                 await work.call("ssm", "RemoveTagsFromResource", **where, TagKeys=gone)
             if work.user_tags:
@@ -215,7 +215,7 @@ class Secret(ResourceType):
             given = picked(work.properties, "Description", "KmsKeyId", "SecretString")
             await work.call("secretsmanager", "UpdateSecret", **secret, **given)
         if work.changed("Tags"):
-            gone = [one["Key"] for one in work.old.get("Tags") or []]
+            gone = work.gone_tags
             if gone:
                 await work.call("secretsmanager", "UntagResource", **secret, TagKeys=gone)
             if work.user_tags:
