@@ -8,13 +8,12 @@ wait in any direction; beyond that the sender is not read.
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import struct
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from drydock.dataplane.balancing import choosing, cookies, matching, pages
+from drydock.dataplane.balancing import choosing, cookies, forwarding, matching, pages
 from drydock.dataplane.balancing.back import HIGH_WATER, Upstream
 from drydock.dataplane.balancing.balancer import Group, Place, Target
 from drydock.dataplane.balancing.chunks import Chunks
@@ -256,7 +255,7 @@ class Client(asyncio.Protocol):
         if target is None:
             self._fail_own(503)
             return
-        self._request = self._written(head)
+        self._request = forwarding.written(head, balancer, self.place.port, self.address, self.port)
         target.tally.requests += 1
         self._send_to(target)
 
@@ -273,36 +272,6 @@ class Client(asyncio.Protocol):
                     return groups[arn]
         name = choosing.weighted(weights, rule.state)
         return groups.get(name) if name is not None else None
-
-    def _written(self, head: RequestHead) -> bytes:
-        """The head as the target gets it."""
-        balancer = self.place.balancer
-        lines = [b"%b %b HTTP/1.1" % (head.method, head.target)]
-        forwarded = head.forwarded_for
-        if balancer.forwarded_for == "append":
-            client = self.address.encode()
-            if balancer.with_client_port:
-                client += b":%d" % self.port
-            lines.append(b"X-Forwarded-For: " + b", ".join([*forwarded, client]))
-        elif balancer.forwarded_for == "preserve" and forwarded:
-            lines.append(b"X-Forwarded-For: " + b", ".join(forwarded))
-        host = head.host if head.host is not None else balancer.name.encode()
-        if (
-            not balancer.preserves_host
-            and self.place.port not in (80, 443)
-            and host
-            and host.rfind(b":") <= host.rfind(b"]")
-        ):
-            host += b":%d" % self.place.port
-        lines += [b"X-Forwarded-Proto: http", b"X-Forwarded-Port: %d" % self.place.port, b"Host: " + host]
-        lines.append(b"X-Amzn-Trace-Id: " + _traced(head.trace))
-        lines += head.lines
-        if head.chunked:
-            lines.append(b"Transfer-Encoding: chunked")
-        if head.upgrade:
-            lines.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
-        lines.append(b"\r\n")
-        return b"\r\n".join(lines)
 
     def _send_to(self, target: Target) -> None:
         self._target = target
@@ -351,29 +320,16 @@ class Client(asyncio.Protocol):
         self._begun = True
         if self._target is not None:
             self._target.tally.answered(head.status, time.monotonic() - self._sent_at)
-        lines = [b"HTTP/1.1" + head.status_line[8:], *head.lines, *self._remembering(head)]
+        lines = [b"HTTP/1.1" + head.status_line[8:], *head.lines, *self._remembered(head)]
         if framing:
             lines.append(framing)
         lines.append(b"Connection: keep-alive\r\n\r\n" if self.keep else b"Connection: close\r\n\r\n")
         return b"\r\n".join(lines)
 
-    def _remembering(self, head: AnswerHead) -> list[bytes]:
-        """Cookies of sticky sessions."""
-        group, target, rule = self._group, self._target, self._rule
-        if group is None or target is None or rule is None:
+    def _remembered(self, head: AnswerHead) -> list[bytes]:
+        if self._group is None or self._target is None or self._rule is None:
             return []
-        lines: list[bytes] = []
-        seconds = rule.action["stickiness"]
-        if seconds and len(rule.action["groups"]) > 1:
-            lines += cookies.lasting(cookies.GROUP, group.token, seconds, time.time())
-        sticky = group.sticky
-        if sticky is None:
-            return lines
-        if sticky["type"] == "lb_cookie":
-            lines += cookies.lasting(cookies.TARGET, target.token, sticky["seconds"], time.time())
-        elif cookies.sets(head.cookies, sticky["name"]):
-            lines.append(cookies.of_session(target.token))
-        return lines
+        return forwarding.remembering(self._rule.action, self._group, self._target.token, head)
 
     def answered(self) -> None:
         """The answer is whole, and so far in the transport."""
@@ -481,12 +437,3 @@ class Client(asyncio.Protocol):
             self._refuse(408)
         else:
             self.transport.close()
-
-
-def _traced(given: bytes) -> bytes:
-    """Source: "Request tracing for your Application Load Balancer"."""
-    number = b"1-%08x-%024x" % (int(time.time()), random.getrandbits(96))
-    if not given:
-        return b"Root=" + number
-    kept = b";".join(part for part in given.split(b";") if part and not part.strip().lower().startswith(b"self="))
-    return b"Self=" + number + (b";" + kept if kept else b"")

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from drydock import durations
 from drydock.clock import ClockState
 from drydock.dataplane.balancers import Balancers
-from drydock.dataplane.refusals import PlaneFailure
 from drydock.errors import AwsError
 from drydock.network.facts import Facts
 from drydock.runtime.interface import RuntimeFailure, SandboxSpec
 from drydock.services.elbv2 import rules
 from drydock.services.elbv2.checking import Checking
 from drydock.services.elbv2.interfaces import Interfaces
-from drydock.services.elbv2.metrics import Metrics, minute_of
+from drydock.services.elbv2.metrics import Metrics
+from drydock.services.elbv2.minutes import Minutes
 from drydock.services.elbv2.model import Listener, LoadBalancer, Target, TargetGroup, Zone
 from drydock.services.elbv2.reaching import Reaching, network_of, scope_of
 from drydock.services.elbv2.sockets import bound
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from drydock.services.elbv2.registry import Registry
 
 log = logging.getLogger(__name__)
-LEAST_MINUTE = 0.5
-"""Real seconds between two counts, however fast the clock runs"""
 
 
 class Controller:
@@ -51,7 +49,7 @@ class Controller:
         self._refreshing: dict[Scope, bool] = {}
         """Whether to look again"""
         self._work: dict[str, asyncio.Task[Any]] = {}
-        self._counting: dict[str, asyncio.Task[Any]] = {}
+        self._minutes = Minutes(registry, plane, self.metrics)
         self._checking = Checking(self._platform, registry.groups, plane, reaching, self._target_changed, instant)
         plane.reach = reaching.connect
         plane.admits = self._admits
@@ -77,11 +75,12 @@ class Controller:
 
     async def stop(self) -> None:
         """End the loops; what was told to the data plane goes with it."""
-        loops = [*self._work.values(), *self._counting.values(), self._following]
+        loops = [*self._work.values(), self._following]
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
         await self._checking.stop()
+        self._minutes.stop(None)
 
     async def reset(self, account: str | None) -> None:
         """Before an account, or all, is forgotten."""
@@ -92,8 +91,7 @@ class Controller:
                     loop.cancel()
                     await asyncio.gather(loop, return_exceptions=True)
                 await self._close(balancer)
-        for name in [name for name in self._counting if account in (None, name)]:
-            self._counting.pop(name).cancel()
+        self._minutes.stop(account)
 
     async def _take_up(self, scope: Scope) -> None:
         for balancer in self._of.balancers.of(scope):
@@ -351,9 +349,7 @@ class Controller:
         self._plane.configure(rules.configuration(balancer, given, groups, speed))
         for listener in listeners:
             self._open(scope, balancer, listener)
-        if scope.account not in self._counting:
-            work = self._count_on(scope.account)
-            self._counting[scope.account] = self._platform.spawn(work, f"metrics of {scope.account}")
+        self._minutes.count(scope.account)
 
     def _open(self, scope: Scope, balancer: LoadBalancer, listener: Listener) -> None:
         """Its sockets, if it has none."""
@@ -381,37 +377,6 @@ class Controller:
             if not clock.leases:
                 return
             await asyncio.sleep(1.0)  # leases end by themselves
-
-    # ------------------------------------------------------------------ metrics
-
-    async def _count_on(self, account: str) -> None:
-        clock = self._platform.clock(account)
-        while True:
-            at = clock.now()
-            pause = asyncio.create_task(asyncio.sleep(LEAST_MINUTE))
-            await clock.sleep_until((at // 60 + 1) * 60)
-            await pause
-            with contextlib.suppress(PlaneFailure):
-                await self.count(account, at // 60 * 60)
-
-    async def count(self, account: str, at: float) -> None:
-        """Take what was counted of an account since the last time. Raises PlaneFailure."""
-        mine = {b.arn: scope for scope, _, b in self._of.balancers.all() if scope.account == account}
-        told = await self._plane.counted(list(mine))
-        for arn, found in told["of"].items():
-            hosts = self._hosts(mine[arn], arn)
-            self.metrics.add(mine[arn], minute_of(arn, at, found, told["active"].get(arn, 0), hosts))
-
-    def _hosts(self, scope: Scope, arn: str) -> dict[tuple[str, str], tuple[int, int]]:
-        found: dict[tuple[str, str], tuple[int, int]] = {}
-        for name in self._of.groups_of(scope, arn):
-            group = self._of.groups.get(scope, name)
-            for target in group.targets if group else ():
-                healthy, not_healthy = found.get((name, rules.zone_of(target)), (0, 0))
-                healthy += target.state == "healthy"
-                not_healthy += target.state == "unhealthy"
-                found[name, rules.zone_of(target)] = healthy, not_healthy
-        return found
 
     # ------------------------------------------------------------------ for others
 
