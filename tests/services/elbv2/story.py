@@ -134,10 +134,16 @@ class Balanced:
         return dict(next(e for e in found if (e["dns"], e["port"]) == (dns or self.dns, port)))
 
     def ask(
-        self, path: str = "/", method: str = "GET", body: bytes | None = None, port: int = 80, **headers: str
+        self,
+        path: str = "/",
+        method: str = "GET",
+        body: bytes | None = None,
+        port: int = 80,
+        url: str = "",
+        **headers: str,
     ) -> tuple[int, Any, dict[str, str]]:
         """Status, body (the echo's document if it is one) and fields of an answer."""
-        place = urlsplit(self.endpoint(port)["url"])
+        place = urlsplit(url or self.endpoint(port)["url"])
         connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=20)
         try:
             fields = {name.replace("_", "-"): value for name, value in headers.items()}
