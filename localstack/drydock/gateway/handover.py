@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 MOST_READ = 64 << 10
 _HOST = re.compile(rb"\r\nhost:[ \t]*([^\r\n]*)\r\n", re.IGNORECASE)
+_BEGINNING = re.compile(rb"(?:\r\n)*[A-Z]{1,32}(?: |\Z)")
+_BARE_END = re.compile(rb"(?<!\r)\n")
 SUFFIX = b".elb.localhost"
 
 
@@ -41,7 +43,8 @@ class HandOver:
         end = data.find(b"\r\n\r\n")
         found = _HOST.search(data, 0, end + 2 if end >= 0 else len(data))
         if found is None:
-            return end >= 0 or len(data) > MOST_READ, None
+            hopeless = _BEGINNING.match(data) is None or _BARE_END.search(data) is not None
+            return end >= 0 or hopeless or len(data) > MOST_READ, None
         name, _, port = found[1].strip().partition(b":")
         if not name.lower().endswith(SUFFIX):
             return True, None
