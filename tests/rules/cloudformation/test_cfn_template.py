@@ -72,6 +72,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({**only(A=VPC), "Parameters": {"P": {"Type": "Text"}}}, "Template format error: Unrecognized parameter type: Text"),
     ({**only(A=VPC), "Parameters": {"P": {}}}, "Template format error: Every Parameters object must contain a Type member."),
     ({**only(A=VPC), "Mappings": {"M-": {}}}, "Template format error: Mappings name 'M-' is non alphanumeric."),
+    (only(A={"Type": "AWS::EC2::VPC", "Properties": None}), "Template format error: [/Resources/A/Properties] 'null' values are"
+     " not allowed in templates"),
+    (only(A=subnet([None])), "Template format error: [/Resources/A/Properties/VpcId/0] 'null' values are not allowed in"
+     " templates"),
+    (only(A=subnet({"Fn::Foo": "x"})), "Template format error: Unrecognized function: Fn::Foo"),
     (only(A={"Type": "AWS::EC2::Vpc"}), "Template format error: Unrecognized resource types: [AWS::EC2::Vpc]"),
     (only(**{f"A{n}": VPC for n in range(501)}), "Template format error: Number of resources, 501, is greater than maximum"
      " allowed, 500"),

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from drydock.errors import AwsError
+from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.services.cloudformation import extensions, graph
 from drydock.services.cloudformation.conditions import check_rules, conditions_of
 from drydock.services.cloudformation.faults import format_error, template_error
-from drydock.services.cloudformation.intrinsics import Context, references
+from drydock.services.cloudformation.intrinsics import IN_CONDITIONS, IN_VALUES, Context, functions, references
 from drydock.services.cloudformation.parameters import Parameter
 from drydock.services.cloudformation.schemas import schema_of
 from drydock.services.cloudformation.template import Resource, Template, check_outputs, resources_of
@@ -123,6 +123,7 @@ def check_references(
     parts = [("Resources", [[one.properties, one.metadata, one.creation_policy] for one in resources.values()])]
     parts.append(("Outputs", list((tree.get("Outputs") or {}).values())))
     conditions = tree.get("Conditions") or {}
+    _check_functions([nodes for _, nodes in parts])
     for block, nodes in parts:
         missing: dict[str, None] = {}
         for reference in references([_without_condition(node) for node in nodes]):
@@ -141,6 +142,15 @@ def check_references(
     absent = [need for one in resources.values() for need in one.depends_on if need not in resources]
     if absent:
         raise unresolved(dict.fromkeys(absent), "Resources")
+
+
+def _check_functions(node: Any) -> None:
+    """Raises ValidationError, NotImplemented for Fn::Transform and others that AWS has."""
+    for name in functions(node):
+        if name in ("Fn::Transform", "Fn::GetStackOutput"):
+            raise NotImplementedByDrydock("cloudformation", "CreateStack", f"{name} is not part of it.")
+        if name not in IN_VALUES and name not in IN_CONDITIONS:
+            raise format_error(f"Unrecognized function: {name}")  # (?)
 
 
 def _without_condition(node: Any) -> Any:

@@ -22,3 +22,7 @@ def template_error(message: str) -> AwsError:
 
 class Failed(Exception):
     """A resource could not be made, changed or deleted; the text is the event's ResourceStatusReason."""
+
+
+class Cancelled(Exception):
+    """Given up because something else failed, or because somebody asked for it."""

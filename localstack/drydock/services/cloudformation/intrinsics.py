@@ -75,6 +75,18 @@ class Context:
     """With AWS::LanguageExtensions"""
 
 
+def functions(node: Node) -> Iterator[str]:
+    """The names of all functions in a node, the ones within others too."""
+    if isinstance(node, dict):
+        if name := function_of(node):
+            yield name
+        for one in node.values():
+            yield from functions(one)
+    elif isinstance(node, list):
+        for one in node:
+            yield from functions(one)
+
+
 class Reference(NamedTuple):
     """What a function names. ``kind``: Ref, GetAtt (``attribute`` says which), Condition, Map."""
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from drydock.errors import AwsError
 from drydock.services.cloudformation.bound import Bound
-from drydock.services.cloudformation.faults import Failed
+from drydock.services.cloudformation.faults import Cancelled, Failed
 from drydock.services.cloudformation.model import Output, Retired, StackResource, Thing
 from drydock.services.cloudformation.steps import Steps, copied, told_of
 from drydock.services.cloudformation.template import Resource
 from drydock.services.cloudformation.walking import walk
-from drydock.services.cloudformation.working import CANCELLED, REPLACING, Cancelled, changes, keeps_name
+from drydock.services.cloudformation.working import CANCELLED, REPLACING, changes, keeps_name
 
 
 class Making(Steps):

@@ -184,6 +184,9 @@ class StackOperations(CloudFormationOperations):
             self.asking.check_role(request.principal, params["RoleARN"])
         role = params.get("RoleARN") or stack.version.role_arn
         stack.caller = self.asking.caller(request, role)
+        for change_set in self.records.change_sets.of(scope):
+            if change_set.stack_id == stack.id:
+                self.records.change_sets.delete(scope, change_set.id)
         stack.retain, stack.token = list(retain), params.get("ClientRequestToken") or ""
         self.begin(scope, stack, "DELETE_IN_PROGRESS")
         return {}

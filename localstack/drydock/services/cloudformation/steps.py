@@ -6,10 +6,10 @@ import logging
 from typing import Any
 
 from drydock.services.cloudformation.binding import Binding
-from drydock.services.cloudformation.faults import Failed
+from drydock.services.cloudformation.faults import Cancelled, Failed
 from drydock.services.cloudformation.model import Stack, Thing
 from drydock.services.cloudformation.records import Records
-from drydock.services.cloudformation.working import Cancelled, Working
+from drydock.services.cloudformation.working import Working
 from drydock.services.service import Platform
 from drydock.store import Scope
 
@@ -51,12 +51,11 @@ class Steps:
 
 
 def told_of(failure: Exception) -> str:
-    """The reason in an event. A defect of ours is in the log."""
+    """The reason in an event. Who walks the graph puts a defect of ours into the log."""
     if isinstance(failure, Failed):
         return str(failure)
     if isinstance(failure, Cancelled):
         return "Resource update cancelled"
-    log.error("while working on a resource", exc_info=failure)
     return INTERNAL
 
 

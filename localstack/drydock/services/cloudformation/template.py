@@ -204,11 +204,10 @@ def _resource(name: str, given: Any) -> Resource:
     strange = sorted(set(given) - _ATTRIBUTES)
     if strange:
         raise invalid(f"Invalid template resource property '{strange[0]}'")
-    properties = given.get("Properties")
-    if properties is None:
-        properties = {}
+    properties = given.get("Properties", {})
+    _check_nulls(properties, f"/Resources/{name}/Properties")
     if not isinstance(properties, dict) or function_of(properties):
-        raise format_error(f"[/Resources/{name}/Properties] 'null' values or other types are not allowed in templates")
+        raise format_error(f"[/Resources/{name}/Properties] Every Properties object must be a map.")  # (?)
     depends = given.get("DependsOn", [])
     depends = [depends] if isinstance(depends, str) else depends
     if not isinstance(depends, list) or not all(isinstance(one, str) for one in depends):
@@ -232,6 +231,14 @@ def _resource(name: str, given: Any) -> Resource:
         _creation_policy(given["Type"], given.get("CreationPolicy")),
         given.get("Metadata"),
     )
+
+
+def _check_nulls(node: Any, path: str) -> None:
+    if node is None:
+        raise format_error(f"[{path}] 'null' values are not allowed in templates")
+    if isinstance(node, dict | list):
+        for key, one in node.items() if isinstance(node, dict) else enumerate(node):
+            _check_nulls(one, f"{path}/{key}")
 
 
 def _policy(given: dict[str, Any], member: str) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
+from drydock.services.cloudformation.faults import Cancelled, Failed
 from drydock.services.cloudformation.graph import Graph, ready
+
+log = logging.getLogger(__name__)
 
 
 async def walk(
@@ -33,6 +37,8 @@ async def walk(
                 if error is None:
                     done.add(name)
                 elif isinstance(error, Exception):
+                    if not isinstance(error, Failed | Cancelled):
+                        log.error("while working on %s", name, exc_info=error)
                     failed[name] = error
                     if stop_at_failure:
                         cancelled.set()

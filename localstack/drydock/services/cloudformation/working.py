@@ -14,7 +14,7 @@ from drydock import durations
 from drydock.errors import AwsError
 from drydock.services.cloudformation import dynamic, signals
 from drydock.services.cloudformation.diff import Difference, difference
-from drydock.services.cloudformation.faults import Failed
+from drydock.services.cloudformation.faults import Cancelled, Failed
 from drydock.services.cloudformation.model import Stack, StackResource, Tags, Thing
 from drydock.services.cloudformation.properties import checked
 from drydock.services.cloudformation.records import Records
@@ -34,10 +34,6 @@ _STILL_USED = {
     "UpdateInProgressException", "InvalidGroup.InUse", "ScalingActivityInProgress",
 }  # fmt: skip
 """Codes after which CloudFormation tries a deletion again"""
-
-
-class Cancelled(Exception):
-    """Given up because something else failed, or because somebody asked for it."""
 
 
 class Working:

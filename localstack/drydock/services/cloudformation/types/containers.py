@@ -119,7 +119,9 @@ class TaskDefinition(ResourceType):
         await retag(work, work.physical_id)
 
     async def delete(self, work: Work) -> None:
-        await work.call("ecs", "DeregisterTaskDefinition", taskDefinition=work.physical_id)
+        call = work.call("ecs", "DeregisterTaskDefinition", taskDefinition=work.physical_id)
+        if not await unless(("ClientException",), call):
+            raise NotFound
 
 
 class Service(ResourceType):
@@ -209,8 +211,6 @@ class Service(ResourceType):
         for name in ("LoadBalancers", "CapacityProviderStrategy", "PlacementConstraints"):
             if name in changed and name not in work.properties:
                 given[name] = []
-        if "DesiredCount" in changed and "DesiredCount" not in work.properties:
-            given["DesiredCount"] = 1
         if given:
             shape = shaped("ecs", "UpdateService", {"cluster": cluster, "service": work.physical_id, **given})
             await work.call("ecs", "UpdateService", **shape)

@@ -109,9 +109,6 @@ class NatGateway(Ec2Type):
         return {
             "NatGatewayId": work.physical_id,
             "EniId": addresses[0].get("NetworkInterfaceId", ""),
-            "AutoProvisionZones": "",
-            "AutoScalingIps": "",
-            "RouteTableId": "",
         }
 
     async def gone(self, work: Work) -> bool:
