@@ -453,7 +453,7 @@ for text in sorted(page(url) for url in urls):
 
 # %% id="draw-copies" tags=["measured"]
 lab.draw_instances("lab10")
-assert [each["runningTasksCount"] for each in members()] == [3, 0]
+assert members()[0]["runningTasksCount"] >= 3 and members()[1]["runningTasksCount"] == 0
 
 # %% [markdown] id="fixed-why"
 # ## Let something run short
@@ -501,7 +501,7 @@ print("on Mars:         ", run("lab10-web", 1, where="mars-1a")[1])
 # We stop what runs. Nothing starts it again, for these are loose tasks: nobody wants them to run.
 
 # %% id="stop-all"
-loose = copies + crowd + elsewhere
+loose = ecs.list_tasks(cluster="lab10", launchType="EC2")["taskArns"]
 for arn in loose:
     ecs.stop_task(cluster="lab10", task=arn, reason="enough seen")
 until(loose, "STOPPED")
