@@ -16,6 +16,7 @@ from labkit.drawing import diagram
 from labkit.errors import LabError
 from labkit.exercises import check, hint, quiz
 from labkit.instances import draw_instances
+from labkit.networks import draw_network
 from labkit.preflight import preflight
 from labkit.scheduler_story import draw_scheduler, events
 from labkit.sessions import client, session
@@ -34,6 +35,7 @@ __all__ = [
     "diagram",
     "draw_cluster",
     "draw_instances",
+    "draw_network",
     "draw_scheduler",
     "events",
     "expect_error",

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labkit import machines
+from labkit import machines, stacks
 from labkit.chapter import Chapter
 from labkit.chapter import current as current_chapter
 from labkit.clusters import NOT_IMPLEMENTED
@@ -190,6 +190,7 @@ def _name(arn: str) -> str:
 
 
 KINDS: tuple[tuple[str, str, Callable[[Chapter], Found]], ...] = (
+    ("cloudformation", "stacks", stacks.stacks),
     ("ecs", "services", _services),
     ("ecs", "running tasks", _tasks),
     ("ec2:instances", "EC2 instances", machines.instances),

@@ -22,11 +22,24 @@ def client(emulator: Emulator, account: str, service: str) -> Any:
 def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
     """By kind, what a chapter's clean-up should have deleted; kinds with nothing are left out."""
     ecs, iam, logs, ec2, ssm = (client(emulator, account, name) for name in ("ecs", "iam", "logs", "ec2", "ssm"))
-    scaling = client(emulator, account, "autoscaling")
+    scaling, stacks = (client(emulator, account, name) for name in ("autoscaling", "cloudformation"))
     machines = [one for each in ec2.describe_instances()["Reservations"] for one in each["Instances"]]
     groups = ec2.describe_security_groups()["SecurityGroups"]
     roles = [role for role in iam.list_roles()["Roles"] if not role["Path"].startswith("/aws-service-role/")]
+    routes = ec2.describe_route_tables()["RouteTables"]
+    vpcs = {vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]}
     found = {
+        "stacks": [stack["StackName"] for stack in stacks.describe_stacks()["Stacks"]],
+        "VPCs": sorted(vpcs),
+        "subnets": [one["SubnetId"] for one in ec2.describe_subnets()["Subnets"] if not one["DefaultForAz"]],
+        "internet gateways": [
+            gateway["InternetGatewayId"]
+            for gateway in ec2.describe_internet_gateways()["InternetGateways"]
+            if not gateway["Attachments"] or gateway["Attachments"][0]["VpcId"] in vpcs
+        ],
+        "route tables": [
+            table["RouteTableId"] for table in routes if not any(one.get("Main") for one in table["Associations"])
+        ],
         "clusters": ecs.list_clusters()["clusterArns"],
         "task definitions": ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"],
         "inactive task definitions": ecs.list_task_definitions(status="INACTIVE")["taskDefinitionArns"],

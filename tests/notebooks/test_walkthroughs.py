@@ -188,7 +188,18 @@ def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
         AutoScalingGroupName="a", MinSize=0, MaxSize=0, LaunchTemplate={"LaunchTemplateName": "tpl"},
         AvailabilityZones=["us-east-1a"],
     )  # fmt: skip
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")
+    ec2.create_internet_gateway()
+    ec2.create_route_table(VpcId=vpc)
+    handle = {"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}
+    client(emulator, account, "cloudformation").create_stack(StackName="s", TemplateBody=json.dumps(handle))
     assert set(left_behind(emulator, account)) == {
+        "stacks",
+        "VPCs",
+        "subnets",
+        "internet gateways",
+        "route tables",
         "clusters",
         "task definitions",
         "log groups",

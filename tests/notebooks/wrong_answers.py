@@ -75,6 +75,19 @@ def _fish(members: str, wait: bool = True) -> str:
     return "\n".join([*lines, "answer = [address(task) for task in tasks_of('lab10-shop')]"])
 
 
+def _report(members: str, program: str = "", wait: str = "RUNNING") -> str:
+    """Chapter 12: the report with other members of its definition."""
+    lines = [
+        "wrong = json.loads(here.file('report.json').read_text())",
+        "wrong['containerDefinitions'][0]['portMappings'] = [dict(containerPort=8000)]",
+        f"wrong |= dict(networkMode='awsvpc') | dict({members})",
+    ]
+    if program:
+        lines.append(f"wrong['containerDefinitions'][0]['command'] = ['python', '-c', {program!r}]")
+    lines += ["ecs.register_task_definition(**wrong); answer = run('lab12-report', SUBNETS)[0]"]
+    return "\n".join([*lines, f"until([answer], {wait!r})"])
+
+
 WRONG: dict[str, list[WrongAnswer]] = {
     "00": [
         WrongAnswer("greeting", 'answer = run("lab00-greeter")["taskArn"]', "NAME was never set"),
@@ -209,6 +222,49 @@ WRONG: dict[str, list[WrongAnswer]] = {
             "green",
             "iam.detach_role_policy(RoleName='lab10-green', PolicyArn=INSTANCE_POLICY); answer = green",
             "the role lab10-green may do nothing",
+        ),
+    ],
+    "12": [
+        WrongAnswer("report", "answer = run('lab12-report', SUBNETS)", "is not the ARN of a task"),
+        WrongAnswer("report", "answer = shop", "this task is in cluster lab12-shop"),
+        WrongAnswer("report", "answer = report[:-4] + '0000'", "has no such task"),
+        WrongAnswer("report", "answer = run('lab12-page', SUBNETS)[0]", "made from lab12-page:1, not from lab12-report"),
+        WrongAnswer("report", _report("cpu='2048'"), "there is a cheaper size"),
+        WrongAnswer("report", _report("cpu='1024', memory='6144'"), "there is a cheaper size"),
+        WrongAnswer("report", _report("cpu='512', memory='4096'"), "its size is 512 CPU and 4096 MiB"),
+        WrongAnswer("report", _report("cpu='1024'", program="pass", wait="STOPPED"), "it runs another program"),
+        WrongAnswer(
+            "report",
+            "ecs.stop_task(cluster='lab12', task=report); until([report], 'STOPPED'); answer = report",
+            "the task has stopped",
+        ),
+        WrongAnswer("shop", "answer = 'lab12-shop'", "'lab12-shop' is not the ARN of a task"),
+        WrongAnswer("shop", "answer = closed[0]", "the task has stopped: it could not pull its image"),
+        WrongAnswer(
+            "shop",
+            "answer = run('lab12-shop', [shop_subnet], cluster='lab12-shop', public=False)[0]; until([answer], 'STOPPED')",
+            "the task has stopped: it could not pull its image",
+        ),
+        WrongAnswer(
+            "shop", "answer = run('lab12-shop', SUBNETS, cluster='lab12-shop')[0]", "a subnet that is not the stack's"
+        ),
+        WrongAnswer(
+            "shop",
+            "cf.update_stack(StackName='lab12-shop', TemplateBody=shop_template); settled('lab12-shop'); answer = shop",
+            "the stack's subnet has no way out",
+        ),
+        WrongAnswer(
+            "shop",
+            "table = next(each['PhysicalResourceId'] for each in cf.describe_stack_resources(StackName='lab12-shop')"
+            "['StackResources'] if each['LogicalResourceId'] == 'Routes')\n"
+            "ec2.associate_route_table(SubnetId=shop_subnet, RouteTableId=table); answer = shop",
+            "was made by hand",
+        ),
+        WrongAnswer(
+            "shop",
+            "cf.update_stack(StackName='lab12-shop', TemplateBody=shop_template.replace('256', '255'))\n"
+            "settled('lab12-shop'); answer = shop",
+            "the stack is UPDATE_ROLLBACK_COMPLETE",
         ),
     ],
 }
