@@ -7,6 +7,8 @@ that is, waits, shows, checks and cleans up. The same cells run on the embedded 
 from __future__ import annotations
 
 from labkit.addresses import url
+from labkit.answers import draw_answers
+from labkit.balancers import draw_balancer
 from labkit.chapter import Chapter, begin
 from labkit.cleaning import cleanup
 from labkit.clocks import clock, fast, now
@@ -33,6 +35,8 @@ __all__ = [
     "client",
     "clock",
     "diagram",
+    "draw_answers",
+    "draw_balancer",
     "draw_cluster",
     "draw_instances",
     "draw_network",

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labkit import machines, stacks
+from labkit import fronts, machines, stacks
 from labkit.chapter import Chapter
 from labkit.chapter import current as current_chapter
 from labkit.clusters import NOT_IMPLEMENTED
@@ -174,7 +174,9 @@ def _delete_service(ecs: Any, cluster: str, arn: str) -> None:
 def _security_groups(here: Chapter) -> Found:
     ec2 = client("ec2")
     wanted = [{"Name": "group-name", "Values": [f"{here.prefix}*"]}]
-    groups = _pages("ec2", "describe_security_groups", "SecurityGroups", Filters=wanted)
+    groups = list(_pages("ec2", "describe_security_groups", "SecurityGroups", Filters=wanted))
+    # one that another's rule names cannot go before that
+    groups.sort(key=lambda group: not any(rule.get("UserIdGroupPairs") for rule in group["IpPermissions"]))
     return [(g["GroupName"], partial(ec2.delete_security_group, GroupId=g["GroupId"])) for g in groups]
 
 
@@ -198,7 +200,10 @@ KINDS: tuple[tuple[str, str, Callable[[Chapter], Found]], ...] = (
     ("ecs", "clusters", _clusters),
     ("ecs", "task definitions", _definitions),
     ("ecs", "tasks' network interfaces", _interfaces),
+    ("elbv2", "load balancers", fronts.load_balancers),
+    ("elbv2", "target groups", fronts.target_groups),
     ("ec2", "security groups", _security_groups),
+    ("cloudformation", "stacks that had to wait for these", stacks.stacks_that_waited),
     ("ssm", "parameters", _parameters),
     ("logs", "log groups", _log_groups),
     ("ec2:instances", "instance profiles", machines.instance_profiles),

@@ -22,7 +22,12 @@ def stacks(here: Chapter) -> Found:
     """Those that are not deleted yet, the latest first: it may import what an earlier one exports. Nested ones go with theirs."""
     pages = client("cloudformation").get_paginator("describe_stacks").paginate()
     mine = [one for page in pages for one in page["Stacks"] if _is_mine(one, here) and not one.get("ParentId")]
-    return [(one["StackName"], partial(_delete, one)) for one in mine]
+    return [(one["StackName"], partial(_delete, one, strict=False)) for one in mine]
+
+
+def stacks_that_waited(here: Chapter) -> Found:
+    """Those that could not go before, because something that they did not make hung on what they made."""
+    return [(name, partial(delete, strict=True)) for name, delete in stacks(here) if isinstance(delete, partial)]
 
 
 def _is_mine(stack: dict[str, Any], here: Chapter) -> bool:
@@ -30,8 +35,8 @@ def _is_mine(stack: dict[str, Any], here: Chapter) -> bool:
     return tagged or bool(stack["StackName"].startswith(here.prefix))
 
 
-def _delete(stack: dict[str, Any]) -> None:
-    """Raises LabError, with the reason, if CloudFormation cannot delete it."""
+def _delete(stack: dict[str, Any], strict: bool) -> None:
+    """``strict`` raises LabError, with the reason, if CloudFormation cannot delete it."""
     cloudformation = client("cloudformation")
     for resource in cloudformation.describe_stack_resources(StackName=stack["StackId"])["StackResources"]:
         if resource["ResourceType"] == "AWS::ECS::Cluster" and resource.get("PhysicalResourceId"):
@@ -43,7 +48,7 @@ def _delete(stack: dict[str, Any]) -> None:
         name=f"stack {stack['StackName']}",
         timeout=1800,
     )
-    if ended["StackStatus"] == "DELETE_FAILED":
+    if strict and ended["StackStatus"] == "DELETE_FAILED":
         raise LabError(
             f"The stack {stack['StackName']} could not be deleted: {ended.get('StackStatusReason', '')}",
             "Its events say what stands in the way; mend that and run this cell again.",

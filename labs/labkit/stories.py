@@ -48,7 +48,8 @@ def told(events: Sequence[Event], times: bool) -> list[tuple[str, str]]:
 
 
 def shortened(message: str) -> str:
-    """Ids of tasks and deployments cut to eight characters."""
+    """Ids of tasks and deployments cut to eight characters, ARNs of target groups to their names."""
+    message = re.sub(r"arn:[\w-]+:elasticloadbalancing:[^ /]*:targetgroup/([^/]+)/\w+", r"\1", message)
     return re.sub(r"\b([0-9a-f]{32}|\d{19})\b\.?", lambda found: f"{found[0][:8]}...", message)
 
 

@@ -22,14 +22,16 @@ def client(emulator: Emulator, account: str, service: str) -> Any:
 def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
     """By kind, what a chapter's clean-up should have deleted; kinds with nothing are left out."""
     ecs, iam, logs, ec2, ssm = (client(emulator, account, name) for name in ("ecs", "iam", "logs", "ec2", "ssm"))
-    scaling, stacks = (client(emulator, account, name) for name in ("autoscaling", "cloudformation"))
+    scaling, elb, cloudformation = (
+        client(emulator, account, name) for name in ("autoscaling", "elbv2", "cloudformation")
+    )
     machines = [one for each in ec2.describe_instances()["Reservations"] for one in each["Instances"]]
     groups = ec2.describe_security_groups()["SecurityGroups"]
     roles = [role for role in iam.list_roles()["Roles"] if not role["Path"].startswith("/aws-service-role/")]
     routes = ec2.describe_route_tables()["RouteTables"]
     vpcs = {vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]}
     found = {
-        "stacks": [stack["StackName"] for stack in stacks.describe_stacks()["Stacks"]],
+        "stacks": [stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]],
         "VPCs": sorted(vpcs),
         "subnets": [one["SubnetId"] for one in ec2.describe_subnets()["Subnets"] if not one["DefaultForAz"]],
         "internet gateways": [
@@ -45,6 +47,8 @@ def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
         "inactive task definitions": ecs.list_task_definitions(status="INACTIVE")["taskDefinitionArns"],
         "instances": [one["InstanceId"] for one in machines if one["State"]["Name"] != "terminated"],
         "volumes": [volume["VolumeId"] for volume in ec2.describe_volumes()["Volumes"]],
+        "load balancers": [each["LoadBalancerName"] for each in elb.describe_load_balancers()["LoadBalancers"]],
+        "target groups": [each["TargetGroupName"] for each in elb.describe_target_groups()["TargetGroups"]],
         "launch templates": [each["LaunchTemplateName"] for each in ec2.describe_launch_templates()["LaunchTemplates"]],
         "Auto Scaling groups": [
             each["AutoScalingGroupName"] for each in scaling.describe_auto_scaling_groups()["AutoScalingGroups"]

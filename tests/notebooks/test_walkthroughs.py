@@ -194,6 +194,10 @@ def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
     ec2.create_route_table(VpcId=vpc)
     handle = {"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}
     client(emulator, account, "cloudformation").create_stack(StackName="s", TemplateBody=json.dumps(handle))
+    elb = client(emulator, account, "elbv2")
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"] if subnet["DefaultForAz"]][:2]
+    elb.create_load_balancer(Name="l", Subnets=subnets)
+    elb.create_target_group(Name="t", Protocol="HTTP", Port=80, VpcId=vpc)
     assert set(left_behind(emulator, account)) == {
         "stacks",
         "VPCs",
@@ -212,6 +216,8 @@ def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
         "instance profiles",
         "launch templates",
         "Auto Scaling groups",
+        "load balancers",
+        "target groups",
     }
     fresh(emulator, account)
     assert left_behind(emulator, account) == {}

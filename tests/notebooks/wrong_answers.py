@@ -88,6 +88,25 @@ def _report(members: str, program: str = "", wait: str = "RUNNING") -> str:
     return "\n".join([*lines, f"until([answer], {wait!r})"])
 
 
+
+
+def _shop_admits(call: str, port: int, source: str) -> str:
+    """Chapter 13: a rule of the shop's security group is added or taken away."""
+    rule = f"dict(IpProtocol='tcp', FromPort={port}, ToPort={port}, {source})"
+    return f"ec2.{call}_security_group_ingress(GroupId=security_group('lab13-shop')['GroupId'], IpPermissions=[{rule}])\n"
+
+
+def _admin(priority: int, *patterns: str) -> str:
+    """Chapter 13: the rule with this priority and these patterns."""
+    return (
+        f"elb.set_rule_priorities(RulePriorities=[dict(RuleArn=admin, Priority={priority})])\n"
+        f"elb.modify_rule(RuleArn=admin, Conditions=[dict(Field='path-pattern', PathPatternConfig=dict(Values={list(patterns)}))])\n"
+        "answer = admin"
+    )
+
+
+_ANYBODY = "IpRanges=[dict(CidrIp='0.0.0.0/0')]"
+
 WRONG: dict[str, list[WrongAnswer]] = {
     "00": [
         WrongAnswer("greeting", 'answer = run("lab00-greeter")["taskArn"]', "NAME was never set"),
@@ -266,5 +285,52 @@ WRONG: dict[str, list[WrongAnswer]] = {
             "settled('lab12-shop'); answer = shop",
             "the stack is UPDATE_ROLLBACK_COMPLETE",
         ),
+    "13": [
+        WrongAnswer("shop", "answer = 200", "200 is not what a page says"),
+        WrongAnswer("shop", "answer = 'Stale fish'", "/shop/ says 'Fresh fish', and you gave 'Stale fish'"),
+        WrongAnswer(
+            "shop", _shop_admits("authorize", 9000, _ANYBODY) + "answer = shop", "lets in addresses, not only the load"
+        ),
+        WrongAnswer(
+            "shop",
+            _shop_admits("revoke", 9000, _ANYBODY)
+            + _shop_admits("revoke", 9000, "UserIdGroupPairs=from_balancer")
+            + "answer = shop",
+            "does not let in the load balancer on port 9000",
+        ),
+        WrongAnswer(
+            "shop",
+            _shop_admits("authorize", 9000, "UserIdGroupPairs=from_balancer")
+            + "elb.modify_target_group(TargetGroupArn=group_arn('lab13-shop'), HealthCheckPath='/',"
+            " Matcher=dict(HttpCode='200-499'))\nanswer = shop",
+            "takes 200-499 for a good answer",
+        ),
+        WrongAnswer(
+            "shop",
+            "elb.modify_target_group(TargetGroupArn=group_arn('lab13-shop'), HealthCheckPath='/',"
+            " Matcher=dict(HttpCode='200'))\n"
+            "lab.wait(lambda: health('lab13-shop'), until=lambda found: 'Mismatch' in str(found))\nanswer = shop",
+            "answer the health check, but not with 200",
+        ),
+        WrongAnswer(
+            "shop",
+            "ecs.update_service(cluster='lab13', service='shop', desiredCount=1); answer = shop",
+            "its desiredCount is 1, not 2",
+        ),
+        WrongAnswer(
+            "shop",
+            "ecs.update_service(cluster='lab13', service='shop', desiredCount=2, taskDefinition='lab13-web')\n"
+            "answer = shop",
+            "it runs another program",
+        ),
+        WrongAnswer("admin", "answer = 'admin'", "'admin' is not the ARN of a rule"),
+        WrongAnswer("admin", "answer = rules()['10']['RuleArn']", "the action of this rule is forward"),
+        WrongAnswer(
+            "admin", _admin(45, "/api/admin", "/api/admin/*"), "/api/admin/users is answered with 200 by BaseHTTP"
+        ),
+        WrongAnswer("admin", _admin(5, "/api/admin/*"), "/api/admin is answered with 200"),
+        WrongAnswer("admin", _admin(5, "/api/admin*"), "/api/administrators does not reach api any more: 403"),
+        WrongAnswer("admin", _admin(5, "/api/admin/*", "/api/admin", "/api/"), "/api/ does not reach api any more"),
+        WrongAnswer("admin", _admin(5, "/api/admin/*", "/api/admin", "/"), "/ does not reach web any more"),
     ],
 }
