@@ -1,4 +1,6 @@
-"""Every notebook is run, from its first cell to its last, by three different runners."""
+"""Every notebook is run, from its first cell to its last: in the gate the solution by nbval, which compares its outputs (what
+the checks say among them), and the learner's copy by papermill; with ``--all`` in every other way there is.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,7 @@ def _target(name: str) -> object:
 
 
 @pytest.mark.parametrize("target", [_target("drydock"), _target("localstack"), _target("aws")])
-@pytest.mark.parametrize("folder", ["notebooks", "solutions"])
+@pytest.mark.parametrize("folder", ["notebooks", pytest.param("solutions", marks=pytest.mark.all)])
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_papermill_runs_it_to_its_end(
     emulator: Emulator, root: Path, tmp_path: Path, slug: str, folder: str, target: str
@@ -110,6 +112,7 @@ def test_papermill_runs_it_to_its_end(
         _nothing_left(emulator, account)
 
 
+@pytest.mark.all
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_checks_say_what_is_wrong_with_a_wrong_answer(emulator: Emulator, root: Path, slug: str) -> None:
     need_what_the_chapter_needs(emulator, slug)
@@ -223,6 +226,7 @@ def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
     assert left_behind(emulator, account) == {}
 
 
+@pytest.mark.all
 @pytest.mark.parametrize("slug", CHAPTERS)
 def test_building_again_gives_the_same_notebook(emulator: Emulator, root: Path, slug: str) -> None:
     """But for what measured cells show; the committed file is the first build, this is the second."""
