@@ -23,6 +23,7 @@ from labkit.preflight import preflight
 from labkit.scheduler_story import draw_scheduler, events
 from labkit.sessions import client, session
 from labkit.showing import log_lines, show, timeline
+from labkit.stack_pictures import draw_stack, watch_stack
 from labkit.stories import story
 from labkit.waiting import wait
 
@@ -41,6 +42,7 @@ __all__ = [
     "draw_instances",
     "draw_network",
     "draw_scheduler",
+    "draw_stack",
     "events",
     "expect_error",
     "fast",
@@ -57,4 +59,5 @@ __all__ = [
     "timeline",
     "url",
     "wait",
+    "watch_stack",
 ]

@@ -32,6 +32,13 @@ def show(rows: Any, columns: Sequence[str] | None = None, title: str = "") -> No
     display(_as_html(names, cells, title), _as_text(names, cells, title))
 
 
+def as_html(rows: Sequence[dict[str, Any]], title: str = "") -> tuple[str, str]:
+    """The table that :func:`show` makes, as HTML and as text, for a display that changes."""
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[_text(row.get(name)) for name in names] for row in rows]
+    return _as_html(names, cells, title), _as_text(names, cells, title)
+
+
 def timeline(task: dict[str, Any], times: bool = True) -> None:
     """The life of a task as DescribeTasks tells it. Without ``times`` only the order of the states, which repeats."""
     known = [(state, task[stamp]) for stamp, state in TASK_STORY if stamp in task]

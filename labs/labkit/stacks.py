@@ -39,7 +39,8 @@ def _delete(stack: dict[str, Any], strict: bool) -> None:
     """``strict`` raises LabError, with the reason, if CloudFormation cannot delete it."""
     cloudformation = client("cloudformation")
     for resource in cloudformation.describe_stack_resources(StackName=stack["StackId"])["StackResources"]:
-        if resource["ResourceType"] == "AWS::ECS::Cluster" and resource.get("PhysicalResourceId"):
+        there = resource.get("PhysicalResourceId") and resource["ResourceStatus"] != "DELETE_COMPLETE"
+        if resource["ResourceType"] == "AWS::ECS::Cluster" and there:
             _stop_loose_tasks(resource["PhysicalResourceId"])
     cloudformation.delete_stack(StackName=stack["StackId"])
     ended = wait(
