@@ -319,7 +319,7 @@ def test_request_ids_of_errors(aws: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     "call",
     ["ecr.describe_repositories", "cloudwatch.describe_alarms", "elbv2.describe_ssl_policies", "scheduler.list_schedules",
-     "cloudformation.list_stacks"],
+     "events.list_rules"],
 )  # fmt: skip
 def test_what_aws_has_and_we_lack_is_501(aws: Callable[..., Any], call: str) -> None:
     service, _, name = call.partition(".")
