@@ -210,6 +210,22 @@ def test_an_instance_without_a_subnet_is_in_the_default_one(tmp_path: Path) -> N
     asyncio.run(story())
 
 
+def test_a_subnet_takes_its_association_with_a_route_table_along(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path / "moto") as backend:
+            call = caller(backend)
+            vpc = (await call("ec2", "CreateVpc", CidrBlock="10.0.0.0/16"))["Vpc"]["VpcId"]
+            subnet = (await call("ec2", "CreateSubnet", VpcId=vpc, CidrBlock="10.0.0.0/24"))["Subnet"]["SubnetId"]
+            table = (await call("ec2", "CreateRouteTable", VpcId=vpc))["RouteTable"]["RouteTableId"]
+            await call("ec2", "AssociateRouteTable", SubnetId=subnet, RouteTableId=table)
+            with pytest.raises(AwsError, match="has dependencies and cannot be deleted"):
+                await call("ec2", "DeleteRouteTable", RouteTableId=table)
+            await call("ec2", "DeleteSubnet", SubnetId=subnet)
+            await call("ec2", "DeleteRouteTable", RouteTableId=table)
+
+    asyncio.run(story())
+
+
 async def ended(backend: MotoBackend, ids: list[str]) -> None:
     """What the emulator tells when the machines are gone."""
     for instance in ids:

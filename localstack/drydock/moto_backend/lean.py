@@ -20,7 +20,7 @@ import botocore
 from botocore import loaders
 
 from drydock.botocore_models import PlainModels
-from drydock.moto_backend import addresses, groups, machines, parameters, public_addresses
+from drydock.moto_backend import addresses, groups, machines, parameters, public_addresses, subnets
 from drydock.moto_backend.trusted_iam import TrustedIams
 
 OFFERINGS = "ec2/resources/instance_type_offerings"
@@ -188,6 +188,7 @@ def import_ec2() -> None:
     instance_types.InstanceTypeBackend.instance_types = LazyInstanceTypes()
     addresses.adapt()
     public_addresses.adapt()
+    subnets.adapt()
     machines.adapt()
     importlib.import_module("moto.ec2.utils").iam_backends = TrustedIams()  # type: ignore[attr-defined]
 
