@@ -98,9 +98,7 @@ lab.draw_stack(TEMPLATE)
 
 # %% id="create"
 session = lab.session()
-cf, ecs, ec2, iam, logs, scaling = (
-    session.client(name) for name in ("cloudformation", "ecs", "ec2", "iam", "logs", "autoscaling")
-)
+cf, ecs, ec2, iam, logs = (session.client(name) for name in ("cloudformation", "ecs", "ec2", "iam", "logs"))
 try:
     cf.create_stack(StackName="lab11", TemplateBody=TEMPLATE, Capabilities=["CAPABILITY_IAM"])
 except cf.exceptions.AlreadyExistsException as error:
@@ -201,8 +199,9 @@ def pages():
 
 
 lab.show(service(), columns=["serviceName", "status", "desiredCount", "runningCount"])
-print("machines by zone:", dict(sorted(Counter(zone["value"] for each in members() for zone in each["attributes"]
-                                               if zone["name"] == "ecs.availability-zone").items())))  # fmt: skip
+attributes = [attribute for each in members() for attribute in each["attributes"]]
+zones = sorted(each["value"] for each in attributes if each["name"] == "ecs.availability-zone")
+print("machines in:", zones)
 print(pages())
 
 # %% id="draw-cluster" tags=["measured"]
@@ -400,7 +399,8 @@ def why(name):
         reason = event.get("ResourceStatusReason", "")
         if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
             print(event["LogicalResourceId"], event["ResourceStatus"])
-            print(textwrap.fill(reason.partition(" (Service")[0], 100, break_on_hyphens=False))
+            told = reason.partition('message: "')[2].partition(" (Service")[0] or reason
+            print(textwrap.fill(told, 100, break_on_hyphens=False))
 
 
 why("lab11-broken")
@@ -427,8 +427,8 @@ def left_of(name):
     }
 
 
-whole, nothing = left_of("lab11"), left_of("lab11-broken")
-lab.show([{"what": what, "lab11": whole[what], "lab11-broken": nothing[what]} for what in whole])
+complete_stack, nothing = left_of("lab11"), left_of("lab11-broken")
+lab.show([{"what": what, "lab11": complete_stack[what], "lab11-broken": nothing[what]} for what in nothing])
 
 # %% [markdown] id="left-read"
 # Nothing. By hand the same slip would have left you with half a network, and the next attempt would have met it.

@@ -107,6 +107,29 @@ def _admin(priority: int, *patterns: str) -> str:
 
 _ANYBODY = "IpRanges=[dict(CidrIp='0.0.0.0/0')]"
 
+def _team(retention: str, policy: str = "service-role/AmazonEC2ContainerServiceforEC2Role", cut: str = "") -> str:
+    """Chapter 11: the team's stack made anew, with these values."""
+    return "\n".join(
+        [
+            "cf.delete_stack(StackName='lab11-team')",
+            "cf.get_waiter('stack_delete_complete').wait(StackName='lab11-team', WaiterConfig={'Delay': 1})",
+            f"wrong = {cut or 'team_template'}.replace('RetentionInDays: 4', {retention!r})",
+            f"wrong = wrong.replace('AmazonEC2ContainerServiceforEC2Role', {policy!r})",
+            "cf.create_stack(StackName='lab11-team', TemplateBody=wrong, Capabilities=['CAPABILITY_IAM'])",
+            "answer = lab.watch_stack('lab11-team')['StackId']",
+        ]
+    )
+
+
+def _grown(template: str = "TEMPLATE", execute: bool = False, **parameters: object) -> str:
+    """Chapter 11: another change set of the stack."""
+    lines = [
+        f"plan('lab11', 'wrong', {template}, **{parameters!r})",
+        "answer = cf.describe_change_set(StackName='lab11', ChangeSetName='wrong')['ChangeSetId']",
+    ]
+    return "\n".join([*lines, "execute('lab11', 'wrong')"] if execute else lines)
+
+
 WRONG: dict[str, list[WrongAnswer]] = {
     "00": [
         WrongAnswer("greeting", 'answer = run("lab00-greeter")["taskArn"]', "NAME was never set"),
@@ -242,6 +265,39 @@ WRONG: dict[str, list[WrongAnswer]] = {
             "iam.detach_role_policy(RoleName='lab10-green', PolicyArn=INSTANCE_POLICY); answer = green",
             "the role lab10-green may do nothing",
         ),
+    ],
+    "11": [
+        WrongAnswer("team", "answer = 'lab11-team'", "'lab11-team' is not the id of the stack"),
+        WrongAnswer("team", _team("RetentionInDays: 4"), "the stack lab11-team is ROLLBACK_COMPLETE"),
+        WrongAnswer("team", _team("RetentionInDays: 1"), "logs are kept for 1 days"),
+        WrongAnswer("team", _team("RetentionInDays: 30"), "logs are kept for 30 days"),
+        WrongAnswer("team", _team("LogGroupClass: STANDARD"), "logs are kept for ever"),
+        WrongAnswer(
+            "team",
+            _team("RetentionInDays: 5", policy="service-role/AmazonECSTaskExecutionRolePolicy"),
+            "a machine could not join",
+        ),
+        WrongAnswer(
+            "team",
+            _team("RetentionInDays: 5", cut="team_template[:team_template.index('  InstanceRole:')]"),
+            "the stack has no AWS::IAM::Role any more",
+        ),
+        WrongAnswer("grow", "answer = 'evening'", "'evening' is not the ARN of a change set"),
+        WrongAnswer(
+            "grow",
+            "ecs.update_service(cluster='lab11', service='web', desiredCount=3)\n"
+            "lab.wait(service, until=lambda found: found['runningCount'] == 3, name='three'); answer = grown",
+            "the template says 4 copies, and the service wants 3: changed by hand",
+        ),
+        WrongAnswer("grow", _grown(Copies=4, Greeting="Good evening"), "the change set failed"),
+        WrongAnswer("grow", _grown(execute=True, Copies=3), "the stack's parameter Copies is '3', not '4'"),
+        WrongAnswer(
+            "grow",
+            _grown(execute=True, Copies=4, Greeting="Good night"),
+            "the stack's parameter Greeting is 'Good night', not 'Good evening'",
+        ),
+        WrongAnswer("grow", _grown(template="TEMPLATE.replace('t3.small', 't3.micro')"), "its execution status is AVAILABLE"),
+        WrongAnswer("grow", _grown(template="TEMPLATE.replace('10.11.1.0', '10.11.3.0')"), "it replaces SubnetA"),
     ],
     "12": [
         WrongAnswer("report", "answer = run('lab12-report', SUBNETS)", "is not the ARN of a task"),
