@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 _WIDTH, _CHAR, _LINE, _GAP, _PAD = 96, 6.9, 17, 9, 12
 _COLOURS = (
-    (("unable", "failed", "rolling back"), "#b3261e"),
+    (("unable", "failed", "rolling back", "is unhealthy"), "#b3261e"),
     (("has started",), "#2e7d32"),
     (("stopped",), "#6b6f76"),
 )

@@ -370,12 +370,23 @@ WRONG: dict[str, list[WrongAnswer]] = {
         ),
         WrongAnswer(
             "shop",
+            "elb.modify_target_group(TargetGroupArn=group_arn('lab13-shop'), HealthCheckPath='/ready')\nwell('shop')\n"
+            "elb.modify_rule(RuleArn=rules()['15']['RuleArn'],"
+            " Conditions=[dict(Field='path-pattern', PathPatternConfig=dict(Values=['/shopping/*']))])\nanswer = shop",
+            "/shop/ is answered with 200 and 'web green",
+        ),
+        WrongAnswer(
+            "shop",
             "ecs.update_service(cluster='lab13', service='shop', desiredCount=1); answer = shop",
             "its desiredCount is 1, not 2",
         ),
         WrongAnswer(
             "shop",
-            "ecs.update_service(cluster='lab13', service='shop', desiredCount=2, taskDefinition='lab13-web')\n"
+            "wrong = json.loads(here.file('shop.json').read_text())\n"
+            "wrong['containerDefinitions'][0]['command'] = ['python', '-c', 'pass']\n"
+            "ecs.register_task_definition(**wrong, executionRoleArn=session.client('iam').get_role("
+            "RoleName='lab13-execution')['Role']['Arn'])\n"
+            "ecs.update_service(cluster='lab13', service='shop', desiredCount=2, taskDefinition='lab13-shop')\n"
             "answer = shop",
             "it runs another program",
         ),
