@@ -341,6 +341,7 @@ WRONG: dict[str, list[WrongAnswer]] = {
             "settled('lab12-shop'); answer = shop",
             "the stack is UPDATE_ROLLBACK_COMPLETE",
         ),
+    ],
     "13": [
         WrongAnswer("shop", "answer = 200", "200 is not what a page says"),
         WrongAnswer("shop", "answer = 'Stale fish'", "/shop/ says 'Fresh fish', and you gave 'Stale fish'"),
