@@ -226,6 +226,26 @@ def test_a_subnet_takes_its_association_with_a_route_table_along(tmp_path: Path)
     asyncio.run(story())
 
 
+def test_a_terminated_instance_can_be_told_of_after_its_vpc_is_gone(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with opened(tmp_path / "moto") as backend:
+            call = caller(backend)
+            vpc = (await call("ec2", "CreateVpc", CidrBlock="10.0.0.0/16"))["Vpc"]["VpcId"]
+            subnet = (await call("ec2", "CreateSubnet", VpcId=vpc, CidrBlock="10.0.0.0/24"))["Subnet"]["SubnetId"]
+            run = await call("ec2", "RunInstances", ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=subnet)
+            instance = run["Instances"][0]["InstanceId"]
+            await call("ec2", "TerminateInstances", InstanceIds=[instance])
+            await ended(backend, [instance])
+            await call("ec2", "DeleteSubnet", SubnetId=subnet)
+            await call("ec2", "DeleteVpc", VpcId=vpc)
+            told = await backend.ask("ec2", "DescribeMachines", {}, ACCOUNT, REGION, NOW + 1000)
+            assert [(one["id"], one["state"]) for one in told["machines"]] == [(instance, "terminated")]
+            described = await call("ec2", "DescribeInstances", InstanceIds=[instance])
+            assert described["Reservations"][0]["Instances"][0]["State"]["Name"] == "terminated"
+
+    asyncio.run(story())
+
+
 async def ended(backend: MotoBackend, ids: list[str]) -> None:
     """What the emulator tells when the machines are gone."""
     for instance in ids:

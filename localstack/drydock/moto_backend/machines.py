@@ -301,7 +301,7 @@ def facts(instance: Any, with_user_data: bool) -> dict[str, Any]:
     interface = instance.nics.get(0)
     groups = sorted(interface.group_set, key=lambda g: g.id) if interface else []
     subnet = interface.subnet if interface else None
-    vpc = instance.ec2_backend.get_vpc(subnet.vpc_id) if subnet else None
+    vpc = instance.ec2_backend.vpcs.get(subnet.vpc_id) if subnet else None  # a terminated one may outlive its VPC
     profile = instance.iam_instance_profile or {}
     found: dict[str, Any] = {
         "id": instance.id,
