@@ -270,10 +270,9 @@ subnets = sorted(subnets, key=lambda subnet: subnet["AvailabilityZone"])[:2]
 SUBNETS = [subnet["SubnetId"] for subnet in subnets]
 named = {"Filters": [{"Name": "group-name", "Values": ["lab12-tasks"]}, {"Name": "vpc-id", "Values": [vpc]}]}
 if not ec2.describe_security_groups(**named)["SecurityGroups"]:
-    fresh = ec2.create_security_group(GroupName="lab12-tasks", Description="Tasks of cluster lab12", VpcId=vpc)[
-        "GroupId"
-    ]
-    ec2.authorize_security_group_ingress(GroupId=fresh, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="0.0.0.0/0")
+    made = ec2.create_security_group(GroupName="lab12-tasks", Description="Tasks of lab12", VpcId=vpc)
+    everybody = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}
+    ec2.authorize_security_group_ingress(GroupId=made["GroupId"], **everybody)
 group = ec2.describe_security_groups(**named)["SecurityGroups"][0]["GroupId"]
 lab.show(subnets, columns=["AvailabilityZone", "CidrBlock", "MapPublicIpOnLaunch"])
 
@@ -300,7 +299,7 @@ def until(task_arns, status):
     return lab.wait(
         lambda: describe(task_arns),
         until=lambda tasks: all(task["lastStatus"] == status for task in tasks),
-        name=f"{len(task_arns)} to be {status}",
+        name=f"tasks to be {status}",
         timeout=900,
     )
 
@@ -364,11 +363,11 @@ def page(task_arn):
 
 
 def pages(task_arns):
-    """What they serve, as soon as all of them do: RUNNING means that the program was started, not that it listens already."""
+    """What they serve, as soon as all of them do: RUNNING says that a program was started, not that it listens already."""
     return lab.wait(
         lambda: sorted(page(task_arn) for task_arn in task_arns),
         until=lambda texts: not any(text.startswith("no answer") for text in texts),
-        name=f"{len(task_arns)} to answer",
+        name="tasks to answer",
     )
 
 
@@ -544,9 +543,8 @@ plan("greeting", Greeting="Good evening", KeepLogs="3")
 # %% id="plan-vpc"
 plan("readdress", template=TEMPLATE.replace("10.12.", "10.112."), Greeting="Hello")
 cf.delete_change_set(StackName="lab12-stack", ChangeSetName="readdress")
-print(
-    "change sets left:", [each["ChangeSetName"] for each in cf.list_change_sets(StackName="lab12-stack")["Summaries"]]
-)
+left = cf.list_change_sets(StackName="lab12-stack")["Summaries"]
+print("change sets left:", [each["ChangeSetName"] for each in left])
 
 # %% [markdown] id="plan-vpc-read"
 # One line of the template, and the whole network would be made anew (`Conditional`: it depends on whether what it refers to
@@ -562,16 +560,17 @@ def execute(name):
     return settled()
 
 
+def days_of_logs():
+    """How long CloudWatch Logs keeps what the stack's tasks print."""
+    return logs.describe_log_groups(logGroupNamePrefix="/lab12-stack")["logGroups"][0]["retentionInDays"]
+
+
 print(execute("greeting")["StackStatus"])
 outputs = {each["OutputKey"]: each["OutputValue"] for each in stack()["Outputs"]}
 for status in ("ACTIVE", "INACTIVE"):
     found = ecs.list_task_definitions(familyPrefix="lab12-stack-page", status=status)["taskDefinitionArns"]
     print(status, [arn.split("/")[-1] for arn in found])
-print(
-    "logs kept for",
-    logs.describe_log_groups(logGroupNamePrefix="/lab12-stack")["logGroups"][0]["retentionInDays"],
-    "days",
-)
+print("logs are kept for", days_of_logs(), "days")
 
 # %% [markdown] id="execute-read"
 # Revision 2 was made first, then revision 1 was *deregistered*: INACTIVE. What of the task that runs by it?
@@ -596,12 +595,9 @@ print(execute("seven-hundred")["StackStatus"])
 events = cf.describe_stack_events(StackName="lab12-stack")["StackEvents"]
 failure = next(each for each in events if each["ResourceStatus"] == "UPDATE_FAILED")
 print(failure["LogicalResourceId"], failure["ResourceStatus"])
-print(textwrap.fill(failure["ResourceStatusReason"].partition(" (Service")[0], 100, break_on_hyphens=False))
-print(
-    "logs kept for",
-    logs.describe_log_groups(logGroupNamePrefix="/lab12-stack")["logGroups"][0]["retentionInDays"],
-    "days",
-)
+told = failure["ResourceStatusReason"].partition('message: "')[2].partition(" (Service")[0]  # without ids of requests
+print(textwrap.fill(told or failure["ResourceStatusReason"], 100, break_on_hyphens=False))
+print("logs are kept for", days_of_logs(), "days")
 
 # %% [markdown] id="break-size-read"
 # CloudFormation knows nothing of Fargate's sizes. It asked ECS, ECS refused in its own words, and CloudFormation went **back**:
