@@ -99,6 +99,20 @@ def check_shop(here: lab.Chapter, text: Any) -> str:
     return "Two healthy targets, let in by nobody but the load balancer: the shop is open."
 
 
+def _not_closed(here: lab.Chapter, path: str) -> str:
+    """What is wrong, if the load balancer itself does not say 403."""
+    status, _, server = _ask(here, path)
+    if status == 403 and server.startswith("awselb"):
+        return ""
+    return f"{path} is answered with {status} by {server.partition('/')[0] or 'nobody'}"
+
+
+def _lost(here: lab.Chapter, path: str, name: str) -> str:
+    """What is wrong, if that service does not answer."""
+    status, said, _ = _ask(here, path)
+    return "" if status == 200 and said.startswith(f"{name} ") else f"{path} does not reach {name} any more: {status}"
+
+
 def check_admin(here: lab.Chapter, arn: Any) -> str:
     """403 by the load balancer for /api/admin and below, all else as before."""
     if not isinstance(arn, str) or ":listener-rule/" not in arn:
@@ -107,18 +121,17 @@ def check_admin(here: lab.Chapter, arn: Any) -> str:
     kind = rule["Actions"][-1]["Type"]
     if kind != "fixed-response":
         not_yet(f"the action of this rule is {kind}", "the rule that answers by itself")
-    for path, fault in (("/api/admin/users", "order"), ("/api/admin", "slash")):
-        status, _, server = _ask(here, path)
-        if status != 403 or not server.startswith("awselb"):
-            not_yet(
-                f"{path} is answered with {status} by {server.partition('/')[0] or 'nobody'}",
-                "lab.draw_balancer('lab13')",
-                fault,
-            )
-    for path, name, fault in (("/api/administrators", "api", "wide"), ("/api/", "api", "api"), ("/", "web", "web")):
-        status, said, _ = _ask(here, path)
-        if status != 200 or not said.startswith(f"{name} "):
-            not_yet(f"{path} does not reach {name} any more: {status}", "lab.draw_balancer('lab13')", fault)
+    draw = "lab.draw_balancer('lab13')"
+    if told := _not_closed(here, "/api/admin/users"):
+        not_yet(told, draw, "order")
+    if told := _not_closed(here, "/api/admin"):
+        not_yet(told, draw, "slash")
+    if told := _lost(here, "/api/administrators", "api"):
+        not_yet(told, draw, "wide")
+    if told := _lost(here, "/api/", "api"):
+        not_yet(told, draw, "api")
+    if told := _lost(here, "/", "web"):
+        not_yet(told, draw, "web")
     return "The load balancer says 403 to /api/admin and below, and to nothing else."
 
 
@@ -236,7 +249,7 @@ QUESTIONS = {
         },
     ),
     "timeout": Question(
-        text="All targets are unhealthy with Target.Timeout; the program's log says that it listens. Where do you look first?",
+        text="All targets are unhealthy: Target.Timeout. The program listens. Where do you look first?",
         options={
             "a": "at the security group of the tasks",
             "b": "at the health check's path",
