@@ -271,7 +271,7 @@ WRONG: dict[str, list[WrongAnswer]] = {
         WrongAnswer("team", _team("RetentionInDays: 4"), "the stack lab11-team is ROLLBACK_COMPLETE"),
         WrongAnswer("team", _team("RetentionInDays: 1"), "logs are kept for 1 days"),
         WrongAnswer("team", _team("RetentionInDays: 30"), "logs are kept for 30 days"),
-        WrongAnswer("team", _team("LogGroupClass: STANDARD"), "logs are kept for ever"),
+        WrongAnswer("team", _team("", cut="team_template.replace(', RetentionInDays: 4', '')"), "logs are kept for ever"),
         WrongAnswer(
             "team",
             _team("RetentionInDays: 5", policy="service-role/AmazonECSTaskExecutionRolePolicy"),
