@@ -263,16 +263,22 @@ def plan(stack_name, change_set, template, **parameters):
         else {"ParameterKey": key, "UsePreviousValue": True}
         for key in known
     ]
-    for old in cf.list_change_sets(StackName=stack_name)["Summaries"]:
-        if old["ChangeSetName"] == change_set:  # of an earlier run of the cell
-            cf.delete_change_set(StackName=stack_name, ChangeSetName=change_set)
-    cf.create_change_set(
-        StackName=stack_name,
-        ChangeSetName=change_set,
-        TemplateBody=template,
-        Parameters=values,
-        Capabilities=["CAPABILITY_IAM"],
-    )
+    named = [
+        one for one in cf.list_change_sets(StackName=stack_name)["Summaries"] if one["ChangeSetName"] == change_set
+    ]
+    executed = [one for one in named if one["ExecutionStatus"] == "EXECUTE_COMPLETE"]
+    if executed:
+        print("A change set of this name was executed already: here it is. For other changes give another name.")
+    elif named:
+        cf.delete_change_set(StackName=stack_name, ChangeSetName=change_set)  # of an earlier run of the cell
+    if not executed:
+        cf.create_change_set(
+            StackName=stack_name,
+            ChangeSetName=change_set,
+            TemplateBody=template,
+            Parameters=values,
+            Capabilities=["CAPABILITY_IAM"],
+        )
     made = lab.wait(
         lambda: cf.describe_change_set(StackName=stack_name, ChangeSetName=change_set),
         until=("CREATE_COMPLETE", "FAILED"),
@@ -406,7 +412,7 @@ def why(name):
 why("lab11-broken")
 
 # %% [markdown] id="left-why"
-# Fourteen resources were not to blame, and some were there already. Is anything left of them?
+# Seventeen resources were not to blame, and some were there already. Is anything left of them?
 
 
 # %% id="left"

@@ -3,6 +3,7 @@ nothing. Each runs after the chapter's own solutions, in the same account."""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 
@@ -123,11 +124,12 @@ def _team(retention: str, policy: str = "service-role/AmazonEC2ContainerServicef
 
 def _grown(template: str = "TEMPLATE", execute: bool = False, **parameters: object) -> str:
     """Chapter 11: another change set of the stack."""
+    name = f"wrong-{zlib.crc32(repr((template, execute, parameters)).encode())}"  # each has a name of its own
     lines = [
-        f"plan('lab11', 'wrong', {template}, **{parameters!r})",
-        "answer = cf.describe_change_set(StackName='lab11', ChangeSetName='wrong')['ChangeSetId']",
+        f"plan('lab11', {name!r}, {template}, **{parameters!r})",
+        f"answer = cf.describe_change_set(StackName='lab11', ChangeSetName={name!r})['ChangeSetId']",
     ]
-    return "\n".join([*lines, "execute('lab11', 'wrong')"] if execute else lines)
+    return "\n".join([*lines, f"execute('lab11', {name!r})"] if execute else lines)
 
 
 WRONG: dict[str, list[WrongAnswer]] = {
