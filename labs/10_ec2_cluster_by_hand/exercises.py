@@ -62,11 +62,11 @@ def check_shop(here: lab.Chapter, urls: Any) -> str:
     promised = container.get("memoryReservation") or container.get("memory") or 0
     machines = lab.client("ecs").describe_clusters(clusters=[here.prefix])["clusters"][0]
     if service["runningCount"] < COPIES or len(service["deployments"]) > 1:
-        fault = "memory" if promised > 200 else "waiting"
-        wrong = (
-            f"{service['runningCount']} of {COPIES} run, and {len(service['deployments'])} deployments are under way"
-        )
-        not_yet(f"{wrong}. {_trouble(service)}".strip(), "the service's latest events", fault)
+        under_way = f"{len(service['deployments'])} deployments are under way"
+        wrong = f"{service['runningCount']} of {COPIES} run, and {under_way}. {_trouble(service)}".strip()
+        if promised > 200:
+            not_yet(wrong, "the service's latest events", "memory")
+        not_yet(wrong, "the service's latest events", "waiting")
     if promised > 400:
         not_yet(f"each copy is promised {promised} MiB, and it needs 50", "'memory' and 'memoryReservation'", "memory")
     if promised < NEEDS:

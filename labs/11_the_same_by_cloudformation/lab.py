@@ -22,8 +22,8 @@
 # **You will learn.** Where the order comes from that nobody wrote down; what can be made at the same time; how to find the one
 # event that matters; why a stack is more than a script with the same calls.
 #
-# **You need.** Chapter 10, and about 45 minutes (90 on real AWS). It costs nothing on the embedded emulator; about 0.15 USD on
-# AWS, **as long as you run the clean-up at the end**: instances cost until they are terminated.
+# **You need.** Chapter 10, and about 45 minutes (90 on real AWS). It costs nothing on the embedded emulator; about
+# 0.15 USD on AWS, **as long as you run the clean-up at the end**: instances cost until they are terminated.
 #
 # Run the cells from top to bottom with Shift+Enter. Every cell may be run again.
 

@@ -176,7 +176,7 @@ def test_a_task_that_fails_its_health_check_is_replaced(front: Front) -> None:
     wait_until(stopped, "it was given up", lambda: (front.events(), front.states()))
     assert stopped()[0]["stoppedReason"] == wanted
     assert stopped()[0]["stopCode"] == "ServiceSchedulerInitiated"
-    events = [event for event in front.events() if "unhealthy" in event]
+    events = [event for event in front.events() if " is unhealthy " in event]
     assert "(port 80) is unhealthy in (target-group" in events[0]
     assert "due to (reason Health checks failed with these codes: [500])." in events[0]
     wait_until(lambda: front.events().count(events[0]) >= 1 and len(front.events()) > 4, "another one is tried")

@@ -227,7 +227,7 @@ def test_what_is_refused(yard: Yard) -> None:
     assert refused(make, **(base | {"cluster": "none"}))[0] == "ClusterNotFoundException"
     for value in (-1.0, 101.0):
         assert refused(make, **base, scale={"value": value, "unit": "PERCENT"})[0] == INVALID
-    assert refused(make, **base, loadBalancers=[{"targetGroupArn": "x"}])[0] == "NotImplemented"
+    assert refused(make, **base, loadBalancers=[{"targetGroupArn": "x"}])[0] == INVALID
     del base["networkConfiguration"]
     assert refused(make, **base)[1] == "Network Configuration must be provided when networkMode 'awsvpc' is specified."
     for call in (yard.ecs.delete_task_set, yard.ecs.update_task_set):
