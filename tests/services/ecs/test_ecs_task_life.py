@@ -8,7 +8,17 @@ import time
 import pytest
 
 from tests.emulator_process import EmulatorProcess, wait_until
-from tests.services.ecs.story import LIFE, PYTHON, Story, id_of, marked_sleep, processes, reason_of, shown
+from tests.services.ecs.story import (
+    LIFE,
+    PYTHON,
+    Story,
+    ends_when_asked,
+    id_of,
+    marked_sleep,
+    processes,
+    reason_of,
+    shown,
+)
 
 
 def test_a_task_runs_and_is_stopped(tier_story: Story) -> None:
@@ -33,16 +43,18 @@ def test_a_task_runs_and_is_stopped(tier_story: Story) -> None:
 
 
 def test_states_come_in_their_order(tier_story: Story) -> None:
-    seen: list[str] = []
-    arn = tier_story.run(tier_story.register({"command": ["sleep", "0.3"]}))
+    [made] = tier_story.run_tasks(tier_story.register({"command": ends_when_asked()}))
+    arn, seen = made["taskArn"], [made["lastStatus"]]
 
-    def look() -> bool:
+    def look(until: str) -> bool:
         status = tier_story.describe(arn)["lastStatus"]
         if status not in seen:
             seen.append(status)
-        return bool(status == "STOPPED")
+        return bool(status == until)
 
-    wait_until(look, "the task is STOPPED")
+    wait_until(lambda: look("RUNNING"), "the task is RUNNING")
+    tier_story.ecs.stop_task(cluster=tier_story.cluster, task=arn)
+    wait_until(lambda: look("STOPPED"), "the task is STOPPED")
     assert seen == sorted(seen, key=LIFE.index), f"went back: {seen}"
     assert {"PROVISIONING", "RUNNING", "STOPPED"} <= set(seen)
 
