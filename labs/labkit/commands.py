@@ -33,7 +33,7 @@ def sh(command: str | Sequence[str], timeout: float = 300, cwd: str | Path | Non
             words, cwd=cwd, env={**os.environ, **_aws_environment()}, timeout=timeout, text=True, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
         )  # fmt: skip
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:  # the latter where a folder of PATH may not be looked into
         raise LabError(f"There is no command {words[0]!r} here.", "Install it, or check its spelling.") from error
     except subprocess.TimeoutExpired as error:
         raise LabError(f"{shown!r} was not done within {timeout:g} s.", "Give it a longer timeout.") from error
