@@ -4,7 +4,7 @@ What they do here: ``containerInsights`` is what a new cluster has when nothing 
 shown as on AWS; there is nothing in Drydock that they could change, or it behaves in one way only:
 
 * the three ``...LongArnFormat``: ARNs are long, and that can no longer be turned off on AWS either;
-* ``awsvpcTrunking``: there are no container instances whose network interfaces could be trunked;
+* ``awsvpcTrunking``: no network interface is trunked: an instance bears as many tasks in awsvpc mode as without it;
 * ``fargateFIPSMode``, ``fargateTaskRetirementWaitPeriod``, ``fargateEventWindows``: Drydock has one set of
   cryptographic modules, and retires no task;
 * ``tagResourceAuthorization``: ``ecs:TagResource`` is not asked for when a resource is created with tags;
