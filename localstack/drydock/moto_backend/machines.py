@@ -335,6 +335,7 @@ def facts(instance: Any, with_user_data: bool) -> dict[str, Any]:
         "tokens": instance.metadata_options.http_tokens,
         "endpoint": instance.metadata_options.http_endpoint,
         "metadata_tags": instance.metadata_options.instance_metadata_tags,
+        "monitored": instance.monitored,
         "shutdown_behavior": instance.instance_initiated_shutdown_behavior,
     }
     if with_user_data:

@@ -17,25 +17,36 @@ MINUTE = 60
 LEAST_BEAT = 0.25
 """Real seconds between two beats, however fast the clock runs: then a beat stands for several minutes"""
 
-Source = Callable[[str, float, float], Awaitable[None]]
-"""Called with an account and the (lab) beginning and end of the minutes that have passed: record what was measured in them"""
+MOST_MINUTES = 60
+"""That are recorded when a clock is moved forward by more"""
+
+Source = Callable[[str, tuple[float, ...]], Awaitable[None]]
+"""Called with an account and the (lab) beginnings of the minutes that have passed: record what was measured in them"""
 Evaluate = Callable[[str, float], Awaitable[None]]
 """Called with an account and the lab time up to which everything has been recorded"""
 
 
+def passed(start: float, end: float) -> tuple[float, ...]:
+    """The minutes from ``start`` to ``end``, the latest of them if they are too many."""
+    first = max(start, end - MOST_MINUTES * MINUTE)
+    return tuple(first + MINUTE * number for number in range(int(end - first) // MINUTE))
+
+
 class Heartbeat:
-    """``sources`` are put in by the emulator, in the order in which they are asked. ``finest`` gives the shortest period
-    of an account's alarms in seconds: one below a minute makes the heart beat at that period."""
+    """``sources`` are put in by the emulator, in the order in which they are asked; the heart beats for an account as long as
+    one of ``wanted`` says so. ``finest`` gives the shortest period of an account's alarms in seconds: one below a minute
+    makes the heart beat at that period."""
 
     def __init__(self, platform: Platform, evaluate: Evaluate, finest: Callable[[str], int]) -> None:
         self.sources: list[Source] = []
+        self.wanted: list[Callable[[str], bool]] = []
         self._platform = platform
         self._evaluate = evaluate
         self._finest = finest
         self._loops: dict[str, asyncio.Task[Any]] = {}
 
     def beat(self, account: str) -> None:
-        """From now on, each minute of the account's lab time; nothing changes if it beats already."""
+        """From now on, each minute of the account's lab time until nobody wants it; nothing changes if it beats already."""
         loop = self._loops.get(account)
         if loop is None or loop.done():
             self._loops[account] = self._platform.spawn(self._run(account), f"metrics of {account}")
@@ -50,7 +61,7 @@ class Heartbeat:
     async def _run(self, account: str) -> None:
         clock = self._platform.clock(account)
         measured = clock.now() // MINUTE * MINUTE
-        while True:
+        while any(wanted(account) for wanted in self.wanted):
             step = min(MINUTE, max(self._finest(account), 1))
             pause = asyncio.create_task(asyncio.sleep(LEAST_BEAT))
             try:
@@ -60,14 +71,14 @@ class Heartbeat:
                 pause.cancel()
             ended = clock.now() // MINUTE * MINUTE
             if ended > measured:
-                await self._collect(account, measured, ended)
+                await self._collect(account, passed(measured, ended))
                 measured = ended
             await self._evaluated(account, clock.now())
 
-    async def _collect(self, account: str, start: float, end: float) -> None:
+    async def _collect(self, account: str, minutes: tuple[float, ...]) -> None:
         for source in self.sources:
             try:
-                await source(account, start, end)
+                await source(account, minutes)
             except Exception:  # one that cannot measure keeps nobody else from it
                 log.exception("metrics of %s were not measured", account)
 

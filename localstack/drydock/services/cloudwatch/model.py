@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,10 @@ class Datum:
     unit: str = "None"
     resolution: int = 60
     """Seconds: 60, or 1 for high resolution"""
+
+
+Record = Callable[[Scope, Sequence[Datum]], None]
+"""Where services put what they measure"""
 
 
 @dataclass(frozen=True, slots=True)

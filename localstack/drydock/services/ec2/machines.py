@@ -78,6 +78,8 @@ class Machines:
         """Of AWS's API, as machines reach it"""
         self.on_state: Callable[[Scope], None] = lambda scope: None
         """Called when an instance has come into another state (Auto Scaling groups look then)"""
+        self.beat: Callable[[str], None] = lambda account: None
+        """Told which account has something to be measured, each minute from then on"""
         self.machines = platform.store.collection(Machine, "ec2", "machine")
         self._in_use = platform.store.collection(InUse, "ec2", "in-use")
         self._launching: Counter[Scope] = Counter()
@@ -220,6 +222,7 @@ class Machines:
                 self.machines.put(scope, machine.id, machine)
                 self.forget_later(scope, machine)
             self.on_state(scope)
+            self.beat(scope.account)
         return machine
 
     async def set_state(

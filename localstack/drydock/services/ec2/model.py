@@ -45,6 +45,8 @@ class Machine:
     endpoint: str = "enabled"
     metadata_tags: str = "disabled"
     shutdown_behavior: str = "stop"
+    monitored: bool = False
+    """In detail: every minute"""
 
     network: str = ""
     """The runtime's network: the VPC"""

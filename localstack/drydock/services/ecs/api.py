@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from drydock.dataplane.plane import DataPlane
@@ -23,6 +24,7 @@ from drydock.services.ecs.tags import TagOperations
 from drydock.services.ecs.task_network import Reach
 from drydock.services.iam.api import Iam
 from drydock.services.service import Platform
+from drydock.store import Scope
 
 
 class Ecs(TagOperations):
@@ -71,7 +73,9 @@ class Ecs(TagOperations):
         self.services_controller = ServiceController(
             platform, self.services, self.tasks, lambda scope, service: ServiceWork(self, scope, service), instant
         )
-        self.controller.on_change = self.services_controller.task_changed
+        self.beat: Callable[[str], None] = lambda account: None
+        """Told which account has something to be measured, each minute from then on"""
+        self.controller.on_change = self._task_changed
         self.controller.used_by_service = self.uses_definition
 
     async def start(self) -> None:
@@ -85,6 +89,20 @@ class Ecs(TagOperations):
     async def reset(self, account: str | None) -> None:
         await self.services_controller.reset(account)
         await self.controller.reset(account)
+
+    def _task_changed(self, scope: Scope, task: Task) -> None:
+        self.services_controller.task_changed(scope, task)
+        self.beat(scope.account)
+
+    def containers_on(self, scope: Scope, instance_id: str) -> list[str]:
+        """What the runtime calls the containers that run on an EC2 instance."""
+        return [
+            container.runtime_id
+            for task in self.tasks.of(scope)
+            if task.ec2_instance_id == instance_id
+            for container in task.containers
+            if container.status == "RUNNING"
+        ]
 
     def reach(self, task_id: str, port: int) -> Reach | None:
         """How a port of a task is reached, for who decides about connections."""

@@ -1,6 +1,6 @@
 """Operations on clusters and on the capacity providers that they may use.
 
-Container Insights is a setting that is kept and shown; the metrics that AWS would collect under it are not made.
+Container Insights is a setting; :mod:`measuring` measures by it.
 
 Sources: API reference of CreateCluster, PutClusterCapacityProviders and DescribeCapacityProviders. The messages marked
 with (?) say the same in our words and are to be compared with AWS.
@@ -8,6 +8,7 @@ with (?) say the same in our words and are to be compared with AWS.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from drydock.errors import AwsError
@@ -46,6 +47,7 @@ class ClusterOperations(SettingOperations):
     controller: TaskController
     services_controller: ServiceController
     machines: Machines
+    beat: Callable[[str], None]
 
     def active_cluster(self, scope: Scope, identifier: str | None) -> Cluster:
         """The cluster that is meant. Raises ClusterNotFoundException."""
@@ -81,6 +83,7 @@ class ClusterOperations(SettingOperations):
         if cluster is None or cluster.status != "ACTIVE":
             cluster = wanted
             self.clusters.put(request.scope, name, cluster)
+            self.beat(request.account)
         elif any(
             getattr(cluster, attribute) != getattr(wanted, attribute)
             for member, attribute in _PROPERTIES.items()
@@ -119,6 +122,7 @@ class ClusterOperations(SettingOperations):
         if "configuration" in params:
             cluster.configuration = configuration
         self.clusters.put(request.scope, cluster.name, cluster)
+        self.beat(request.account)
         return {"cluster": self._describe_cluster(request.scope, cluster, {"TAGS", "SETTINGS", "CONFIGURATIONS"})}
 
     def update_cluster_settings(self, request: Request, params: Params) -> dict[str, Any]:
@@ -129,6 +133,7 @@ class ClusterOperations(SettingOperations):
         check_settings(params["settings"])
         cluster.settings = with_settings(cluster.settings, params["settings"])
         self.clusters.put(request.scope, cluster.name, cluster)
+        self.beat(request.account)
         return {"cluster": self._describe_cluster(request.scope, cluster, {"TAGS", "SETTINGS"})}
 
     def put_cluster_capacity_providers(self, request: Request, params: Params) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,9 @@ class Controller:
         self._refreshing: dict[Scope, bool] = {}
         """Whether to look again"""
         self._work: dict[str, asyncio.Task[Any]] = {}
-        self._minutes = Minutes(registry, plane, self.metrics)
+        self.minutes = Minutes(registry, plane, self.metrics)
+        self.beat: Callable[[str], None] = lambda account: None
+        """Told which account has something to be counted, each minute from then on"""
         self._checking = Checking(self._platform, registry.groups, plane, reaching, self._target_changed, instant)
         plane.reach = reaching.connect
         plane.admits = self._admits
@@ -80,7 +82,6 @@ class Controller:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
         await self._checking.stop()
-        self._minutes.stop(None)
 
     async def reset(self, account: str | None) -> None:
         """Before an account, or all, is forgotten."""
@@ -91,7 +92,6 @@ class Controller:
                     loop.cancel()
                     await asyncio.gather(loop, return_exceptions=True)
                 await self._close(balancer)
-        self._minutes.stop(account)
 
     async def _take_up(self, scope: Scope) -> None:
         for balancer in self._of.balancers.of(scope):
@@ -349,7 +349,7 @@ class Controller:
         self._plane.configure(rules.configuration(balancer, given, groups, speed))
         for listener in listeners:
             self._open(scope, balancer, listener)
-        self._minutes.count(scope.account)
+        self.beat(scope.account)
 
     def _open(self, scope: Scope, balancer: LoadBalancer, listener: Listener) -> None:
         """Its sockets, if it has none."""

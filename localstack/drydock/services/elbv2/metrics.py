@@ -1,4 +1,4 @@
-"""What was counted, minute by minute of lab time: here CloudWatch will take it from. Kept in memory only.
+"""What was counted, minute by minute of lab time: here CloudWatch takes it from. Kept in memory only.
 
 The names of the metrics are CloudWatch's; see "CloudWatch metrics for your Application Load Balancer".
 """
@@ -34,7 +34,7 @@ class GroupMinute:
 
 @dataclass(frozen=True)
 class Minute:
-    """Of a load balancer. ``at`` is the minute's beginning in lab time; at high speed it may stand for several minutes."""
+    """Of a load balancer. ``at`` is the beginning of the (latest) minute in lab time; at high speed it stands for several."""
 
     balancer_arn: str
     at: float
@@ -48,14 +48,14 @@ class Minute:
 
 @dataclass
 class Metrics:
-    """``listeners`` are called with every minute that has passed."""
+    """``listeners`` are called with what was counted, and the minutes (lab time of their beginnings) in which it was."""
 
-    listeners: list[Callable[[Scope, Minute], None]] = field(default_factory=list)
+    listeners: list[Callable[[Scope, Minute, tuple[float, ...]], None]] = field(default_factory=list)
     totals: dict[str, Counter[str]] = field(default_factory=dict)
     """Since the emulator's start, by load balancer and CloudWatch's names"""
 
-    def add(self, scope: Scope, minute: Minute) -> None:
-        """One has passed."""
+    def add(self, scope: Scope, minute: Minute, minutes: tuple[float, ...]) -> None:
+        """They have passed."""
         totals = self.totals.setdefault(minute.balancer_arn, Counter())
         totals.update(minute.own)
         for group in minute.groups:
@@ -64,7 +64,7 @@ class Metrics:
                 if group.codes[digit]:
                     totals[f"HTTPCode_Target_{digit}XX_Count"] += group.codes[digit]
         for listener in self.listeners:
-            listener(scope, minute)
+            listener(scope, minute, minutes)
 
 
 def minute_of(

@@ -1,10 +1,9 @@
-"""Takes what the data plane has counted, each minute of an account's lab time."""
+"""Takes what the data plane has counted, each minute of an account's lab time. A source of the heartbeat."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from drydock.dataplane.balancers import Balancers
 from drydock.dataplane.refusals import PlaneFailure
@@ -15,46 +14,30 @@ from drydock.store import Scope
 if TYPE_CHECKING:
     from drydock.services.elbv2.registry import Registry
 
-LEAST_MINUTE = 0.5
-"""Real seconds between two counts, however fast the clock runs"""
-
 
 class Minutes:
-    """One loop for each account that has load balancers."""
+    """Of all load balancers."""
 
     def __init__(self, registry: Registry, plane: Balancers, metrics: Metrics) -> None:
         self._of = registry
         self._plane = plane
         self._metrics = metrics
-        self._loops: dict[str, asyncio.Task[Any]] = {}
 
-    def count(self, account: str) -> None:
-        """From now on, unless it is counted already."""
-        if account not in self._loops:
-            loop = self._of.platform.spawn(self._count(account), f"metrics of load balancers of {account}")
-            self._loops[account] = loop
+    def wanted(self, account: str) -> bool:
+        """Whether there is anything to measure."""
+        return any(scope.account == account for scope, _, _ in self._of.balancers.all())
 
-    def stop(self, account: str | None) -> None:
-        """Of one account, or of all."""
-        for name in [name for name in self._loops if account in (None, name)]:
-            self._loops.pop(name).cancel()
-
-    async def _count(self, account: str) -> None:
-        clock = self._of.platform.clock(account)
-        while True:
-            at = clock.now() // 60 * 60
-            pause = asyncio.create_task(asyncio.sleep(LEAST_MINUTE))
-            await clock.sleep_until(at + 60)
-            await pause
-            with contextlib.suppress(PlaneFailure):
-                await self._take(account, at)
-
-    async def _take(self, account: str, at: float) -> None:
+    async def collect(self, account: str, minutes: tuple[float, ...]) -> None:
+        """What was counted in the minutes that have passed."""
         mine = {one.arn: scope for scope, _, one in self._of.balancers.all() if scope.account == account}
-        told = await self._plane.counted(list(mine))
-        for arn, found in told["of"].items():
-            hosts = self._hosts(mine[arn], arn)
-            self._metrics.add(mine[arn], minute_of(arn, at, found, told["active"].get(arn, 0), hosts))
+        if not mine:
+            return
+        with contextlib.suppress(PlaneFailure):
+            told = await self._plane.counted(list(mine))
+            for arn, found in told["of"].items():
+                hosts = self._hosts(mine[arn], arn)
+                counted = minute_of(arn, minutes[-1], found, told["active"].get(arn, 0), hosts)
+                self._metrics.add(mine[arn], counted, minutes)
 
     def _hosts(self, scope: Scope, arn: str) -> dict[tuple[str, str], tuple[int, int]]:
         """Healthy and unhealthy targets, by target group and zone."""
