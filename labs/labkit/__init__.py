@@ -10,6 +10,7 @@ from labkit.addresses import url
 from labkit.answers import draw_answers
 from labkit.balancers import draw_balancer
 from labkit.chapter import Chapter, begin
+from labkit.charts import chart
 from labkit.cleaning import cleanup
 from labkit.clocks import clock, fast, now
 from labkit.clusters import draw_cluster
@@ -18,6 +19,7 @@ from labkit.drawing import diagram
 from labkit.errors import LabError
 from labkit.exercises import check, hint, quiz
 from labkit.instances import draw_instances
+from labkit.loads import load, show_report
 from labkit.networks import draw_network
 from labkit.preflight import preflight
 from labkit.scheduler_story import draw_scheduler, events
@@ -31,6 +33,7 @@ __all__ = [
     "Chapter",
     "LabError",
     "begin",
+    "chart",
     "check",
     "cleanup",
     "client",
@@ -47,6 +50,7 @@ __all__ = [
     "expect_error",
     "fast",
     "hint",
+    "load",
     "log_lines",
     "now",
     "preflight",
@@ -54,6 +58,7 @@ __all__ = [
     "session",
     "sh",
     "show",
+    "show_report",
     "skip_what_is_missing",
     "story",
     "timeline",

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labkit import fronts, machines, stacks
+from labkit import fronts, machines, scaling, stacks
 from labkit.chapter import Chapter
 from labkit.chapter import current as current_chapter
 from labkit.clusters import NOT_IMPLEMENTED
@@ -193,6 +193,9 @@ def _name(arn: str) -> str:
 
 KINDS: tuple[tuple[str, str, Callable[[Chapter], Found]], ...] = (
     ("cloudformation", "stacks", stacks.stacks),
+    ("application-autoscaling", "scalable targets", scaling.targets),
+    ("cloudwatch", "alarms", scaling.alarms),
+    ("cloudwatch", "dashboards", scaling.dashboards),
     ("ecs", "services", _services),
     ("ecs", "running tasks", _tasks),
     ("ec2:instances", "EC2 instances", machines.instances),
