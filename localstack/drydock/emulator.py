@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drydock import __version__
 from drydock.clock import Clocks
@@ -46,7 +46,7 @@ from drydock.network.rules import End, Verdict, may_connect, way_out
 from drydock.request import Principal, Request
 from drydock.runtime.interface import Runtime, RuntimeInfo
 from drydock.services.autoscaling.api import AutoScaling
-from drydock.services.cloudformation.api import CloudFormation
+from drydock.services.deferred import Deferred
 from drydock.services.ec2.api import Ec2
 from drydock.services.ec2.imds import ADDRESS as IMDS_ADDRESS
 from drydock.services.ec2.rules import touches_machines
@@ -60,6 +60,9 @@ from drydock.services.service import Platform, Service
 from drydock.services.sts.api import Sts
 from drydock.services.whereabouts import Whereabouts
 from drydock.store import Scope, Store
+
+if TYPE_CHECKING:
+    from drydock.services.cloudformation.api import CloudFormation
 
 log = logging.getLogger(__name__)
 DEFAULT_ACCOUNT = "000000000000"
@@ -139,14 +142,12 @@ class Emulator:
             self.platform, self.dataplane.balancers, self.network, Whereabouts(self.ecs, self.ec2.machines),
             lambda: self.runtime, instant=config.instant,
         )  # fmt: skip
-        self.cloudformation = CloudFormation(self.platform, self.iam, config.instant)
-        self.cloudformation.lacking = frozenset(LACKING)
-        self.cloudformation.endpoint = f"http://127.0.0.1:{self.port}"
+        self.cloudformation = Deferred(self.platform, "cloudformation", self._make_cloudformation)
         services: list[Service] = [
             self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2,
-            self.cloudformation,
         ]  # fmt: skip
         self.services: dict[str, Service] = {service.name: service for service in services}
+        self.services["cloudformation"] = self.cloudformation
         self.identity = Identity(config.account, self.iam.find_credential)
         self.gateway = Gateway(self, AllowedHosts([config.host, *config.allow_hosts]))
         self._server = Server(self.gateway, HandOver(self.elbv2, self.port))
@@ -326,6 +327,14 @@ class Emulator:
                 "Leave out --seed, or start afresh with './lab reset'.",
             )
         return kept.value
+
+    def _make_cloudformation(self) -> CloudFormation:
+        from drydock.services.cloudformation.api import CloudFormation
+
+        made = CloudFormation(self.platform, self.iam, self.config.instant)
+        made.lacking = frozenset(LACKING)
+        made.endpoint = f"http://127.0.0.1:{self.port}"
+        return made
 
     def _make_runtime(self) -> Runtime:
         if self.config.runtime == "docker":

@@ -88,7 +88,7 @@ class AdminPages:
         if len(body) > LARGEST_BODY:
             raise HTTPException(413, "The signal is too large.")
         try:
-            self._house.cloudformation.signal_handle(request.url.path, body)
+            (await self._house.cloudformation.service()).signal_handle(request.url.path, body)
         except ValueError as error:
             raise HTTPException(400, str(error)) from None
         self._house.store.commit()

@@ -11,12 +11,16 @@ import logging
 import socket
 from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
-
 from drydock.errors import UserError
 from drydock.gateway.handover import HandOver
+from drydock.packages import without_code
+
+_uvicorn = without_code("uvicorn")  # which would load its command line, too
+from uvicorn.config import Config  # noqa: E402
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: E402
+from uvicorn.server import ServerState  # noqa: E402
+
+_uvicorn.Config = Config  # type: ignore[attr-defined]  # under this name its own modules look for it
 
 log = logging.getLogger(__name__)
 HEAD_TIMEOUT = 20.0
@@ -107,7 +111,7 @@ class Server:
 
     def __init__(self, app: Any, hand_over: HandOver | None = None) -> None:
         self._hand_over = hand_over
-        self._config = uvicorn.Config(
+        self._config = Config(
             app,
             http=LimitedProtocol,
             ws="none",

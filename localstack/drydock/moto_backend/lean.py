@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import json
 import os
 import sys
-import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +20,7 @@ from botocore import loaders
 from drydock.botocore_models import PlainModels
 from drydock.moto_backend import addresses, groups, machines, parameters, public_addresses, subnets
 from drydock.moto_backend.trusted_iam import TrustedIams
+from drydock.packages import without_code
 
 OFFERINGS = "ec2/resources/instance_type_offerings"
 TYPES = "ec2/resources/instance_types.json"
@@ -153,14 +152,8 @@ def adapt_core() -> None:
 
 
 def _stand_in_for_boto3() -> None:
-    """boto3 as a package whose own code is not run (0.1 s); its submodules can be imported (Lambda's does one)."""
-    found = importlib.util.find_spec("boto3")
-    assert found
-    package = types.ModuleType("boto3")
-    package.__path__ = list(found.submodule_search_locations or [])
-    package.__spec__ = found
-    package.Session = Regions  # type: ignore[attr-defined]
-    sys.modules["boto3"] = package
+    """boto3's own code takes 0.1 s; its submodules can be imported (Lambda's does one)."""
+    without_code("boto3").Session = Regions  # type: ignore[attr-defined]
 
 
 @functools.cache

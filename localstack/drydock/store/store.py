@@ -180,6 +180,10 @@ class Store:
             found = self._collections[service, name] = Collection(self, kind, service, name)
         return found
 
+    def holds(self, service: str) -> bool:
+        """Whether anything of a service was written down."""
+        return self._db.execute("SELECT 1 FROM resources WHERE service=? LIMIT 1", (service,)).fetchone() is not None
+
     def rows(self, service: str, kind: str) -> list[tuple[str, str, str, bytes]]:
         """(account, region, name, body) of one kind, oldest first."""
         query = "SELECT account, region, name, body FROM resources WHERE service=? AND kind=? ORDER BY rowid"

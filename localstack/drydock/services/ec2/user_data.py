@@ -12,13 +12,12 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
-import email
-import email.message
 import shlex
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
+if TYPE_CHECKING:
+    from email.message import Message
 
 LARGEST = 16384
 """Bytes of user data that EC2 takes, as they are before they are base64"""
@@ -118,6 +117,8 @@ def _parts(data: bytes) -> list[tuple[str, str, bytes]]:
     head = data[:4096].decode("utf-8", "replace").lower()
     if "mime-version:" not in head and not head.lstrip().startswith("content-type:"):
         return [("", _kind(data), data)]
+    import email  # only where there is such user data, as YAML below: their parsers are slow to load
+
     found = []
     for part in email.message_from_bytes(data).walk():
         if part.get_content_maintype() == "multipart":
@@ -131,7 +132,7 @@ def _parts(data: bytes) -> list[tuple[str, str, bytes]]:
     return found
 
 
-def _file_name(part: email.message.Message) -> str:
+def _file_name(part: Message) -> str:
     name = str(part.get_filename() or "")
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip(".")
 
@@ -260,6 +261,8 @@ class _Plan:
 
 def _load(content: bytes) -> dict[str, Any]:
     """A cloud-config's document. Raises _Refused."""
+    import yaml
+
     try:
         document = yaml.safe_load(content.decode("utf-8"))
     except yaml.YAMLError as error:
