@@ -35,7 +35,7 @@ class Child:
         self._work: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._outbox = Outbox(control)
-        self._balancers = Balancers(self._say, self._spawn)
+        self._balancers = Balancers(self._say, self._spawn, control.fileno(), self._readable)
 
     async def run(self) -> None:
         """Until the emulator is gone."""

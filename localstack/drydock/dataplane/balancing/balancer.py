@@ -20,6 +20,7 @@ from drydock.dataplane.balancing.matching import Rule, chain
 if TYPE_CHECKING:
     from drydock.dataplane.balancing.back import Upstream
     from drydock.dataplane.balancing.front import Client
+    from drydock.dataplane.balancing.links import Door
 
 MOST_CONNECTING = 64
 """Connections to one target that are being made at a time; more requests wait for one of these, or for one that becomes
@@ -179,7 +180,7 @@ class Place:
         self.shows_server = True
         self.admitted = True
         self.listeners: list[socket.socket] = []
-        self.servers: list[asyncio.Server] = []
+        self.servers: list[asyncio.Server | Door] = []
         self.inside: list[socket.socket] = []
         """Listeners within the VPC, read by our own hand: each client is asked about first"""
         self.turn = asyncio.Lock()

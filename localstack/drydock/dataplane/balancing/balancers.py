@@ -12,10 +12,11 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from drydock.dataplane.balancing import checks
+from drydock.dataplane.balancing import checks, links
 from drydock.dataplane.balancing.back import Upstream
 from drydock.dataplane.balancing.balancer import Balancer, Place, Target
 from drydock.dataplane.balancing.front import Client
+from drydock.dataplane.balancing.links import Door, Links
 from drydock.dataplane.balancing.ticker import Ticker
 
 BACKLOG = 4096
@@ -24,14 +25,22 @@ MOST_PARKED = 1024
 
 
 class Balancers:
-    """``say`` sends a message to the emulator, ``spawn`` runs something in the background."""
+    """``say`` sends a message to the emulator, ``spawn`` runs something in the background, ``hear`` reads what the emulator says
+    on ``control``."""
 
     def __init__(
-        self, say: Callable[[dict[str, Any]], None], spawn: Callable[[Coroutine[Any, Any, None]], object]
+        self,
+        say: Callable[[dict[str, Any]], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        control: int,
+        hear: Callable[[], None],
     ) -> None:
         self._say, self._spawn = say, spawn
+        self._control, self._hear = control, hear
         self._ticker = Ticker()
         self._ticker.also.append(self._expire)
+        self._links: Links | None = None
+        """None where the transports are asyncio's"""
         self._all: dict[str, Balancer] = {}
         self._numbers = itertools.count(1)
         self._asked: dict[int, tuple[Target | asyncio.Future[socket.socket], float]] = {}
@@ -73,8 +82,14 @@ class Balancers:
                 self._say({"counted": message["id"], "of": counted, "active": active})
 
     # -- what there is
-    def _learn(self, config: dict[str, Any]) -> None:
+    def _begin(self) -> None:
         self._ticker.start()
+        if self._links is None and links.available():
+            self._links = links.Links(self._control, self._hear)
+            self._ticker.also.append(self._links.look)
+
+    def _learn(self, config: dict[str, Any]) -> None:
+        self._begin()
         arn = config["lb"]
         balancer = self._all.get(arn)
         if balancer is None:
@@ -132,10 +147,13 @@ class Balancers:
                 place.servers.clear()
                 return
             for listener in place.listeners[len(place.servers) :]:
-                server = await asyncio.get_running_loop().create_server(
-                    lambda: Client(place, self._ticker), sock=listener.dup(), backlog=BACKLOG
-                )
-                place.servers.append(server)
+                place.servers.append(await self._accepting(listener.dup(), lambda: Client(place, self._ticker)))
+
+    async def _accepting(self, listener: socket.socket, make: Callable[[], Client]) -> asyncio.Server | Door:
+        listener.listen(BACKLOG)
+        if self._links is not None:
+            return self._links.open(listener, make)
+        return await asyncio.get_running_loop().create_server(make, sock=listener, backlog=BACKLOG)
 
     def _close(self, places: list[Place]) -> None:
         for place in places:
@@ -161,8 +179,16 @@ class Balancers:
             self._spawn(self._adopt(place, found, message["data"]))
 
     async def _adopt(self, place: Place, found: socket.socket, data: bytes) -> None:
-        found.setblocking(False)
-        _, client = await asyncio.get_running_loop().connect_accepted_socket(lambda: Client(place, self._ticker), found)
+        client = Client(place, self._ticker)
+        try:
+            if self._links is not None:
+                self._links.adopt(found, client)
+            else:
+                found.setblocking(False)
+                await asyncio.get_running_loop().connect_accepted_socket(lambda: client, found)
+        except OSError:
+            found.close()
+            return
         if data:
             client.data_received(data)
 
@@ -209,9 +235,12 @@ class Balancers:
 
     async def _attach(self, target: Target, found: socket.socket) -> None:
         target.connecting -= 1
-        found.setblocking(False)
         try:
-            await asyncio.get_running_loop().create_connection(lambda: Upstream(target), sock=found)
+            if self._links is not None:
+                self._links.adopt(found, Upstream(target))
+            else:
+                found.setblocking(False)
+                await asyncio.get_running_loop().create_connection(lambda: Upstream(target), sock=found)
         except OSError:
             found.close()
             target.failed(502)

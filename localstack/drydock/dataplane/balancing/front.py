@@ -298,6 +298,11 @@ class Client(asyncio.Protocol):
             upstream.transport.write(self._request)
 
     @property
+    def rests(self) -> bool:
+        """What it says next is of no interest before it is answered."""
+        return self._reading == "held" and not self.keep
+
+    @property
     def request_is_sent(self) -> bool:
         """Whole."""
         return self._reading == "held"
