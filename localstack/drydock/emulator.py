@@ -46,6 +46,7 @@ from drydock.network.rules import End, Verdict, may_connect, way_out
 from drydock.request import Principal, Request
 from drydock.runtime.interface import Runtime, RuntimeInfo
 from drydock.services.autoscaling.api import AutoScaling
+from drydock.services.cloudwatch.api import CloudWatch
 from drydock.services.deferred import Deferred
 from drydock.services.ec2.api import Ec2
 from drydock.services.ec2.imds import ADDRESS as IMDS_ADDRESS
@@ -143,8 +144,10 @@ class Emulator:
             lambda: self.runtime, instant=config.instant,
         )  # fmt: skip
         self.cloudformation = Deferred(self.platform, "cloudformation", self._make_cloudformation)
+        self.cloudwatch = CloudWatch(self.platform)
         services: list[Service] = [
             self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2,
+            self.cloudwatch,
         ]  # fmt: skip
         self.services: dict[str, Service] = {service.name: service for service in services}
         self.services["cloudformation"] = self.cloudformation

@@ -6,6 +6,7 @@ from botocore import xform_name
 from drydock.gateway.models import FROM_MOTO, LACKING, OWN, operation_names
 from drydock.services.autoscaling.api import AutoScaling
 from drydock.services.cloudformation.api import CloudFormation
+from drydock.services.cloudwatch.api import CloudWatch
 from drydock.services.ec2.api import Ec2
 from drydock.services.ecs.api import Ecs
 from drydock.services.elbv2.api import Elbv2
@@ -17,7 +18,7 @@ from drydock.services.sts.api import Sts
 from tests.emulator_process import ROOT
 
 PAGE = ROOT / "docs" / "operations.md"
-CLASSES: list[type[Service]] = [CloudFormation, Ecs, Elbv2, Iam, Logs, Sts]
+CLASSES: list[type[Service]] = [CloudFormation, CloudWatch, Ecs, Elbv2, Iam, Logs, Sts]
 OVER_MOTO: list[type[Service]] = [AutoScaling, Ec2]
 """Some operations of theirs are ours, the others moto's"""
 

@@ -309,7 +309,7 @@ def test_request_ids_of_errors(aws: Callable[..., Any]) -> None:
         lambda: aws("ecs").describe_services(cluster="none", services=["none"]),
         lambda: aws("iam").get_user(UserName="nobody"),
         lambda: aws("ecr").describe_repositories(),
-        lambda: aws("cloudwatch").describe_alarms(),
+        lambda: aws("cloudwatch").list_metric_streams(),
     ):
         with pytest.raises(ClientError) as told:
             call()
@@ -318,7 +318,7 @@ def test_request_ids_of_errors(aws: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["ecr.describe_repositories", "cloudwatch.describe_alarms", "elbv2.describe_ssl_policies", "scheduler.list_schedules",
+    ["ecr.describe_repositories", "cloudwatch.list_metric_streams", "elbv2.describe_ssl_policies", "scheduler.list_schedules",
      "events.list_rules"],
 )  # fmt: skip
 def test_what_aws_has_and_we_lack_is_501(aws: Callable[..., Any], call: str) -> None:

@@ -10,15 +10,15 @@ from botocore.model import OperationModel
 from drydock import botocore_models
 
 service_model = botocore_models.service_model
-OWN = ("ecs", "elbv2", "iam", "sts", "logs", "cloudformation")
+OWN = ("ecs", "elbv2", "iam", "sts", "logs", "cloudformation", "cloudwatch")
 """Services of ours, whole"""
 FROM_MOTO = (
     "ec2", "autoscaling", "s3", "kms", "ssm", "secretsmanager", "sqs", "sns", "redshift", "lambda",
 )  # fmt: skip
 """Supporting services, whose control plane comes from moto's child process"""
 LACKING = (
-    "ecr", "application-autoscaling", "codebuild", "codecommit", "codepipeline", "codedeploy", "cloudwatch",
-    "events", "scheduler", "redshift-data", "resourcegroupstaggingapi",
+    "ecr", "application-autoscaling", "codebuild", "codecommit", "codepipeline", "codedeploy", "events",
+    "scheduler", "redshift-data", "resourcegroupstaggingapi",
 )  # fmt: skip
 """Services of the course that are not here yet: recognised, and answered with 501"""
 SERVICES = OWN + FROM_MOTO + LACKING
@@ -90,6 +90,26 @@ def error_status(service: str) -> dict[str, int]:
         if "httpStatusCode" in error:
             found[error.get("code") or shape.name] = error["httpStatusCode"]
     return found
+
+
+def speaks_query_too(service: str) -> bool:
+    """Whether a service whose protocol is another keeps the error codes of the query protocol it once spoke."""
+    return "awsQueryCompatible" in service_model(service).metadata
+
+
+@functools.cache
+def error_name(service: str, given: str) -> tuple[str, str]:
+    """The name of an error's shape, and its code; ``given`` is either. They differ in services that spoke the query
+    protocol: ``DashboardNotFoundError`` has the code ``ResourceNotFound``."""
+    if not speaks_query_too(service):
+        return given, given
+    codes = {
+        shape.name: shape.metadata.get("error", {}).get("code", shape.name)
+        for shape in service_model(service).error_shapes
+    }
+    if given in codes:
+        return given, codes[given]
+    return next((name for name, code in codes.items() if code == given), given), given
 
 
 class Route:

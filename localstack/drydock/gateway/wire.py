@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote
@@ -10,6 +11,7 @@ from drydock.errors import AwsError
 
 MOST_ARGUMENTS = 20_000
 """In a query string or a form; each takes a hundred times its bytes in memory"""
+MOST_UNPACKED = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,26 @@ class WireRequest:
     header_list: tuple[tuple[str, str], ...] = ()
 
     @cached_property
+    def content(self) -> bytes:
+        """The body of an API request, unpacked where the client has compressed it (SDKs do so for PutMetricData). An
+        S3 object with this encoding stays as it is. Raises AwsError."""
+        packed = self.headers.get("content-encoding", "").lower() == "gzip"
+        if not packed or not ({"x-amz-target", "smithy-protocol"} & set(self.headers) or self._is_form):
+            return self.body
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            unpacked = unpacker.decompress(self.body, MOST_UNPACKED)
+        except zlib.error:
+            raise AwsError("SerializationException", "The body is not valid gzip.", status=400) from None
+        if unpacker.unconsumed_tail:
+            raise AwsError("RequestEntityTooLarge", "The request is larger than 16 MiB.", status=413)
+        return unpacked
+
+    @property
+    def _is_form(self) -> bool:
+        return self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+    @cached_property
     def arguments(self) -> dict[str, list[str]]:
         """The query string's arguments, decoded, each with all its values. Raises AwsError (there are too many)."""
         out: dict[str, list[str]] = {}
@@ -36,8 +58,8 @@ class WireRequest:
     def form(self) -> dict[str, str]:
         """The arguments of a form body and of the query string, decoded; the body's win. Raises AwsError."""
         out = {key: values[0] for key, values in self.arguments.items()}
-        if self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            out |= dict(_pairs(self.body.decode("utf-8", "replace")))
+        if self._is_form:
+            out |= dict(_pairs(self.content.decode("utf-8", "replace")))
         return out
 
     @property

@@ -8,6 +8,7 @@ on the way out, since then we have a bug.
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import math
 import sys
@@ -23,6 +24,7 @@ from drydock.errors import AwsError
 _DEEPEST = 64
 _LARGEST = {"integer": 2**31 - 1, "long": 2**63 - 1}
 _LARGEST_FLOAT = sys.float_info.max
+_SPECIAL = {text: float(text) for text in ("NaN", "Infinity", "-Infinity", "nan", "inf", "-inf")}
 _NO_TIME = (ValueError, OverflowError, TypeError, OSError, RuntimeError)
 """What botocore raises for times that there are not"""
 
@@ -32,19 +34,19 @@ def malformed(message: str) -> AwsError:
     return AwsError("SerializationException", message, status=400)
 
 
-def parse_json(body: bytes, shape: Shape | None) -> dict[str, Any]:
-    """Raises AwsError (SerializationException)."""
+def parse_json(body: bytes, shape: Shape | None, any_number: bool = False) -> dict[str, Any]:
+    """``any_number``: NaN and infinity are let through. Raises AwsError (SerializationException)."""
     if not body:
         return {}
     try:
         value = json.loads(body.decode())  # as bytes it might be UTF-16, too
     except (ValueError, RecursionError) as error:
         raise malformed("The body is not valid JSON.") from error
-    return _parse_top(value, shape, _json_leaf)
+    return _parse_top(value, shape, _any_number(_json_leaf) if any_number else _json_leaf)
 
 
-def parse_cbor(body: bytes, shape: Shape | None) -> dict[str, Any]:
-    """Raises AwsError (SerializationException)."""
+def parse_cbor(body: bytes, shape: Shape | None, any_number: bool = False) -> dict[str, Any]:
+    """``any_number``: NaN and infinity are let through. Raises AwsError (SerializationException)."""
     import cbor2
 
     if not body:
@@ -53,7 +55,7 @@ def parse_cbor(body: bytes, shape: Shape | None) -> dict[str, Any]:
         value = cbor2.loads(body)
     except Exception as error:  # cbor2 lets out several kinds for hostile input
         raise malformed("The body is not valid CBOR.") from error
-    return _parse_top(value, shape, _cbor_leaf)
+    return _parse_top(value, shape, _any_number(_cbor_leaf) if any_number else _cbor_leaf)
 
 
 def _parse_top(value: Any, shape: Shape | None, leaf: Any) -> dict[str, Any]:
@@ -98,6 +100,8 @@ def _parse(value: Any, shape: Shape, leaf: Any, depth: int) -> Any:
             raise malformed(f"The number does not fit into {kind.capitalize()}.")
         return value
     if kind in ("float", "double"):
+        if (special := getattr(leaf, "special", {}).get(str(value))) is not None:
+            return special
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _mismatch(value, kind)
         if not -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:  # NaN neither; no operation of AWS's takes them
@@ -129,6 +133,13 @@ def _cbor_leaf(value: Any, kind: str) -> Any:
     if kind == "blob":
         _expect(value, bytes, kind)
     return value
+
+
+def _any_number(leaf: Any) -> Any:
+    """The same leaf, and a mark for the walk; JSON writes them as texts, CBOR as numbers."""
+    marked = functools.partial(leaf)
+    marked.special = _SPECIAL  # type: ignore[attr-defined]
+    return marked
 
 
 def _text(value: Any) -> str:
