@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from drydock.services.cloudwatch.actions import Actions
+from drydock.services.cloudwatch.alarm_actions import OwnActions
+from drydock.services.cloudwatch.alarm_controller import AlarmController
+from drydock.services.cloudwatch.alarm_history import History
+from drydock.services.cloudwatch.alarm_model import Alarm
+from drydock.services.cloudwatch.alarms import AlarmOperations
 from drydock.services.cloudwatch.heartbeat import Heartbeat
 from drydock.services.cloudwatch.measurements import MetricStore
 from drydock.services.cloudwatch.metrics import MetricOperations
 from drydock.services.service import Platform
 
 
-class CloudWatch(MetricOperations):
+class CloudWatch(MetricOperations, AlarmOperations):
     """The service. All times are lab time."""
 
     name = "cloudwatch"
@@ -18,10 +23,16 @@ class CloudWatch(MetricOperations):
         super().__init__(platform)
         self.actions = Actions()
         self.metrics = MetricStore(platform)
-        self.heart = Heartbeat(platform, self._evaluate, self._finest)
+        self.alarms = platform.store.collection(Alarm, "cloudwatch", "alarm")
+        self.history = History(platform.store)
+        self.alarm_controller = AlarmController(platform, self.alarms, self.history, self.actions, lambda: self.metrics)
+        OwnActions(platform).put_into(self.actions)
+        self.heart = Heartbeat(platform, self.alarm_controller.evaluate, self.alarm_controller.finest)
 
     async def start(self) -> None:
         """Accounts that have alarms are looked after again."""
+        for account in {scope.account for scope, _, _ in self.alarms.all()}:
+            self.heart.beat(account)
 
     async def stop(self) -> None:
         await self.heart.stop()
@@ -31,8 +42,5 @@ class CloudWatch(MetricOperations):
         await self.heart.stop(account)
         self.metrics.clear(account)
 
-    async def _evaluate(self, account: str, now: float) -> None:
-        """Alarms."""
-
-    def _finest(self, account: str) -> int:
-        return 60
+    def validate(self) -> list[str]:
+        return self.alarm_faults()
