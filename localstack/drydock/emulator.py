@@ -44,9 +44,10 @@ from drydock.network.default_vpc import DefaultVpcs
 from drydock.network.facts import Facts
 from drydock.network.rules import End, Verdict, may_connect, way_out
 from drydock.request import Principal, Request
-from drydock.runtime.interface import Runtime, RuntimeInfo
+from drydock.runtime.interface import Runtime, RuntimeInfo, Usage
 from drydock.services.autoscaling.api import AutoScaling
 from drydock.services.cloudwatch.api import CloudWatch
+from drydock.services.cloudwatch.sources import connect
 from drydock.services.deferred import Deferred
 from drydock.services.ec2.api import Ec2
 from drydock.services.ec2.imds import ADDRESS as IMDS_ADDRESS
@@ -145,6 +146,9 @@ class Emulator:
         )  # fmt: skip
         self.cloudformation = Deferred(self.platform, "cloudformation", self._make_cloudformation)
         self.cloudwatch = CloudWatch(self.platform)
+        connect(
+            self.cloudwatch.heart, self.cloudwatch.metrics.record, self._usage, self.ecs, self.elbv2, self.ec2.machines,
+        )  # fmt: skip
         services: list[Service] = [
             self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2,
             self.cloudwatch,
@@ -277,6 +281,9 @@ class Emulator:
         """EC2's API for what decides about the network."""
         now = self.clocks.of(scope.account).now()
         return await self.moto.call("ec2", operation, params, scope.account, scope.region, now)
+
+    async def _usage(self) -> dict[str, Usage]:
+        return await self.runtime.usage()
 
     async def _sleep_of(self, account: str, seconds: float) -> None:
         await self.clocks.of(account).sleep(seconds)

@@ -64,10 +64,15 @@ def test_the_average_response_time_is_exact() -> None:
 
 
 def test_its_own_answers_and_bytes() -> None:
-    data = list(of_minutes(minute(own={"HTTPCode_ELB_5XX_Count": 2, "ProcessedBytes": 900}, active=7), (0.0,)))
+    data = list(
+        of_minutes(
+            minute(own={"RequestCount": 5, "HTTPCode_ELB_5XX_Count": 2, "ProcessedBytes": 900}, active=7), (0.0,)
+        )
+    )
     assert sums(data, "HTTPCode_ELB_5XX_Count") == {(LB,): 2}
     assert {d.metric.name: d.unit for d in data}["ProcessedBytes"] == "Bytes"
     assert sums(data, "ActiveConnectionCount") == {(LB,): 7}
+    assert not sums(data, "RequestCount"), "only those for which a target was chosen"
 
 
 @given(requests=st.integers(0, 1000), own=st.integers(0, 1000), parts=st.integers(1, 7))

@@ -16,6 +16,7 @@ as well.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import select
 import socket
@@ -173,10 +174,8 @@ class Door:
         """Accept no more."""
         if self._listener.fileno() >= 0:
             self._links.forget(self._listener.fileno())
-            try:
-                self._links._epoll.unregister(self._listener.fileno())  # others may hold the same socket
-            except OSError:
-                pass
+            with contextlib.suppress(OSError):  # others may hold the same socket
+                self._links._epoll.unregister(self._listener.fileno())
             self._listener.close()
 
 

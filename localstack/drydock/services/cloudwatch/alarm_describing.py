@@ -12,10 +12,11 @@ from drydock.errors import AwsError
 from drydock.request import Request
 from drydock.services.cloudwatch import alarm_checks as checks
 from drydock.services.cloudwatch.actions import Actions
-from drydock.services.cloudwatch.alarm_controller import AlarmController, Values
+from drydock.services.cloudwatch.alarm_controller import AlarmController
 from drydock.services.cloudwatch.alarm_history import History
 from drydock.services.cloudwatch.alarm_model import COMPOSITE_ALARM, METRIC_ALARM, Alarm, HistoryItem, arn_of, name_of
 from drydock.services.cloudwatch.composite_rules import BadRule
+from drydock.services.cloudwatch.measurements import MetricStore
 from drydock.services.cloudwatch.model import metric
 from drydock.services.service import Service
 from drydock.store import Collection, Scope
@@ -31,7 +32,7 @@ class AlarmDescriptions(Service):
     alarms: Collection[Alarm]
     history: History
     actions: Actions
-    metrics: Values
+    metrics: MetricStore
     alarm_controller: AlarmController
 
     def describe_alarms(self, request: Request, params: Params) -> Params:

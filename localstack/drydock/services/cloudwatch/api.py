@@ -28,11 +28,15 @@ class CloudWatch(MetricOperations, AlarmOperations):
         self.alarm_controller = AlarmController(platform, self.alarms, self.history, self.actions, lambda: self.metrics)
         OwnActions(platform).put_into(self.actions)
         self.heart = Heartbeat(platform, self.alarm_controller.evaluate, self.alarm_controller.finest)
+        self.heart.wanted.append(self._has_alarms)
 
     async def start(self) -> None:
-        """Accounts that have alarms are looked after again."""
-        for account in {scope.account for scope, _, _ in self.alarms.all()}:
+        """Accounts that have something to be measured or alarms are looked after again."""
+        for account in self.platform.clocks.known():
             self.heart.beat(account)
+
+    def _has_alarms(self, account: str) -> bool:
+        return any(scope.account == account for scope, _, _ in self.alarms.all())
 
     async def stop(self) -> None:
         await self.heart.stop()

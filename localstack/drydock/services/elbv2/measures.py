@@ -21,7 +21,7 @@ def of_minutes(minute: Minute, minutes: tuple[float, ...]) -> Iterator[Datum]:
     balancer = {"LoadBalancer": minute.balancer_arn.partition("loadbalancer/")[2]}
     for at, counts in zip(minutes, _spread(minute.own, len(minutes)), strict=True):
         for name, value in counts.items():
-            if value:
+            if value and name != "RequestCount":  # AWS counts those for which a target was chosen: below
                 yield _count(name, balancer, at, value, "Bytes" if name in BYTES else "Count")
     yield from _of_groups(minute, minutes, balancer)
     for at in minutes:
