@@ -135,6 +135,22 @@ def test_stop_is_sigterm_then_sigkill(tmp_path: Path, tier: str) -> None:
     asyncio.run(go())
 
 
+def test_who_is_asked_again_has_the_shorter_time_and_no_second_sigterm(tmp_path: Path, tier: str) -> None:
+    async def go() -> None:
+        async with running(tmp_path / "state", tier) as runtime:
+            deaf = await start(runtime, "deaf", sh("trap 'echo told' TERM; echo up; while :; do sleep 0.02; done"))
+            await deaf.line()
+            await runtime.stop_container("deaf", 60)
+            async with asyncio.timeout(20):
+                while len(deaf.stdout) < 2:
+                    await asyncio.sleep(0)
+            await runtime.stop_container("deaf", 0.3)
+            assert await deaf.end() == Exit(137)
+            assert deaf.stdout == ["up", "told"]
+
+    asyncio.run(go())
+
+
 def test_removing_a_sandbox_ends_what_runs_in_it(tmp_path: Path, tier: str) -> None:
     async def go() -> None:
         async with running(tmp_path / "state", tier) as runtime:

@@ -149,7 +149,8 @@ class Runtime(ABC):
 
     @abstractmethod
     async def stop_container(self, name: str, timeout: float) -> None:
-        """SIGTERM now, SIGKILL after ``timeout`` seconds. Returns at once; ``on_exit`` tells when it has ended."""
+        """SIGTERM now, SIGKILL after ``timeout`` seconds; the shortest time counts if it is asked again. Returns at once;
+        ``on_exit`` tells when it has ended."""
 
     @abstractmethod
     async def kill_exec(self, name: str) -> None:

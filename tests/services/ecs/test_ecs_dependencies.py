@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,23 @@ def test_start_timeout_is_lab_time(story: Story, emulator: EmulatorProcess) -> N
     assert task["stoppedReason"].endswith("has timed out.")
     assert 120 <= (task["stoppingAt"] - begun).total_seconds() < 160
     assert processes(marker) + processes(other) == []
+
+
+def test_stop_timeout_is_lab_time_also_when_the_clock_is_sped_up_later(story: Story, emulator: EmulatorProcess) -> None:
+    """As ``labkit.wait`` does, once the task was told to stop."""
+    command, marker = marked_sleep()  # which as process 1 does not hear SIGTERM
+    arn = story.run(story.register({"command": command, "stopTimeout": 120}))
+    story.until(arn)
+    emulator.get("/_drydock/clock", {"account": story.account, "speed": 1})
+    story.ecs.stop_task(cluster=story.cluster, task=arn)
+    wait_until(lambda: story.describe(arn)["lastStatus"] == "STOPPING", "it stops", lambda: story.describe(arn))
+    assert processes(marker)
+    begun = time.monotonic()
+    emulator.get("/_drydock/clock", {"account": story.account, "speed": 40})
+    task = story.stopped(arn)
+    assert 1 < time.monotonic() - begun < 20
+    assert task["containers"][0]["exitCode"] == 137
+    assert processes(marker) == []
 
 
 def test_a_healthy_dependency(tier_story: Story) -> None:

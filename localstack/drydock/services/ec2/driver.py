@@ -21,6 +21,7 @@ from drydock.services.ec2.agent import Agent
 from drydock.services.ec2.model import Machine
 from drydock.services.ec2.ports import Ports
 from drydock.services.ec2.types import TYPES
+from drydock.services.stopping import stopping
 from drydock.store import Scope
 
 if TYPE_CHECKING:
@@ -286,9 +287,9 @@ class MachineDriver:
             machine.container_instance_arn = ""
         with contextlib.suppress(RuntimeFailure):  # it died, and the machine with it
             if self.has_process:
-                await self._house.runtime.stop_container(machine.id, self._clock.real_budget(STOP_TIMEOUT))
-                while self.has_process and not self._host_lost:
-                    await self._change()
+                async with stopping(self._house.runtime, self._clock, machine.id, STOP_TIMEOUT):
+                    while self.has_process and not self._host_lost:
+                        await self._change()
             if self._sandbox:
                 await self._house.runtime.remove_sandbox(machine.sandbox)
         self._sandbox = self.has_process = False

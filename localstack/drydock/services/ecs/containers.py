@@ -16,6 +16,7 @@ from drydock.services.ecs.awslogs import LogStream
 from drydock.services.ecs.health import Check, Health, after
 from drydock.services.ecs.model import Container, Task
 from drydock.services.ecs.startup import Seen
+from drydock.services.stopping import hasten
 
 log = logging.getLogger(__name__)
 NOT_STARTED = (125, 126, 127)
@@ -45,6 +46,7 @@ class ContainerRun:
         self._spec: ContainerSpec | None = None
         self._ended = asyncio.Event()
         self._health: asyncio.Task[None] | None = None
+        self._hastening: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
         self.stopping = False
 
@@ -119,15 +121,19 @@ class ContainerRun:
         self.container.status, self.container.exit_code = "STOPPED", startup.GIVEN_UP
         self.container.reason = reason
 
-    async def stop(self, real_seconds: float) -> None:
-        """SIGTERM, and SIGKILL after so long."""
+    async def stop(self, seconds: float) -> None:
+        """SIGTERM, and SIGKILL after so long (a budget for real work). Raises RuntimeFailure."""
         self.stopping = True
         if self._runtime is not None:
-            await self._runtime.stop_container(self.container.runtime_id, real_seconds)
+            name = self.container.runtime_id
+            await self._runtime.stop_container(name, self._clock.real_budget(seconds))
+            self._hastening = asyncio.create_task(hasten(self._runtime, self._clock, name, seconds))
 
     async def close(self) -> None:
         """After the end of its task: the last lines go out, nothing is checked any more."""
         self.stopping = True
+        if self._hastening is not None:
+            self._hastening.cancel()
         if self._health is not None:
             self._health.cancel()
         if self._endings:

@@ -378,8 +378,7 @@ class TaskDriver:
                 if name not in asked:
                     asked.add(name)
                     timeout = min(runs[name].document.get("stopTimeout", STOP_TIMEOUT), LONGEST_STOP_TIMEOUT)
-                    patience = 0.0 if self._abandoned else self._clock.real_budget(timeout)
-                    await self._as_far_as_it_lives(runs[name].stop(patience))
+                    await self._as_far_as_it_lives(runs[name].stop(0.0 if self._abandoned else timeout))
             if any(run.container.status == "RUNNING" for run in self._runs):
                 await self._change()
 
