@@ -22,6 +22,9 @@ PIECE = 1 << 16
 CONNECT_PATIENCE = 10.0
 """Real seconds; AWS's load balancers wait as long for a target to accept a connection"""
 
+COLLECT_AFTER = 50_000
+"""Objects; connections take care of their own cycles, and thousands of them are long to look through"""
+
 
 class Child:
     """One control socket, any number of listeners."""
@@ -145,6 +148,7 @@ def main() -> None:
     """``child FD``"""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
     try:
         import uvloop
     except ImportError:

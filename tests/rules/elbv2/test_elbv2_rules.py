@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from drydock.dataplane.balancing import choosing, cookies, pages
+from drydock.dataplane.balancing.balancer import Balancer
 from drydock.dataplane.balancing.chunks import Chunks
-from drydock.dataplane.balancing.heads import Refused, RequestHead, parse_answer, parse_request
+from drydock.dataplane.balancing.counting import Tally
+from drydock.dataplane.balancing.forwarding import written
+from drydock.dataplane.balancing.heads import (
+    Refused,
+    RequestHead,
+    answer_head,
+    parse_answer,
+    parse_request,
+    request_fields,
+)
 from drydock.dataplane.balancing.matching import chain, matching, redirection
 from drydock.services.elbv2 import attributes, checks, rules
 from drydock.services.elbv2.model import Health, TargetGroup
@@ -245,6 +256,61 @@ def test_a_body_has_one_length(lines: list[bytes]) -> None:
         parsed = parse_request(head)
         assert parsed.chunked == (framing == [b"Transfer-Encoding: chunked"])
         assert parsed.length == (int(framing[0][-1:]) if framing and not parsed.chunked else 0)
+
+
+FIELD_LINES = st.lists(
+    st.sampled_from(
+        [
+            "Host: a", "host: b:80", "Content-Length: 3", "Content-Length: 03", "Transfer-Encoding: chunked", "Connection: close",
+            "Connection: keep-alive, X-Kind", "Connection: upgrade", "Upgrade: websocket", "X-Kind: c", "X_Odd: d", "Expect: 100-continue",
+            "X-Forwarded-For: 10.0.0.1", "X-Amzn-Trace-Id: Root=1", "Set-Cookie: a=b", " folded", "no colon", "Accept: */*",
+        ]
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+def seen(read: Callable[[], object]) -> object:
+    """All that was found out, or how it was refused."""
+    try:
+        found = read()
+    except Refused as refusal:
+        return refusal.status
+    return {name: getattr(found, name) for name in type(found).__slots__ if not name.startswith("_")}
+
+
+@given(FIELD_LINES, st.booleans(), st.booleans())
+def test_what_is_remembered_of_a_head_is_what_is_read(lines: list[str], first: bool, second: bool) -> None:
+    """However often, and whatever was done with it meanwhile."""
+    rest = "\r\n".join(lines).encode()
+    afresh = seen(lambda: request_fields(rest, first, second))
+    whole = b"GET / HTTP/1.%d\r\n%b" % (first, rest)
+    for _ in range(2):
+        try:
+            head = parse_request(whole, second)
+        except Refused as refusal:
+            assert refusal.status == afresh or (first and "host" in str(afresh) and refusal.status == 400)
+            break
+        written(head, Balancer("a", "s", lambda *_: None), 80, "10.0.0.9", 1)
+        assert seen(lambda fields=head.fields: fields) == afresh
+    answer = b"HTTP/1.1 200 OK\r\n" + rest
+    fresh = seen(lambda: answer_head(answer, second))
+    for keep in (True, False, True):
+        assert seen(lambda: parse_answer(answer, second)) == fresh
+        if isinstance(fresh, dict):
+            known, new = parse_answer(answer, second), answer_head(answer, second)
+            assert known.sent(b"X: y", keep, []) == known.sent(b"X: y", keep, []) == new.sent(b"X: y", keep, [])
+            assert known.sent(b"", keep, [b"A: b"]) == new.sent(b"", keep, [b"A: b"])
+
+
+@given(st.floats(0, 100))
+def test_times_are_counted_within_three_percent(seconds: float) -> None:
+    tally = Tally()
+    tally.answered(200, seconds)
+    counted = tally.take()
+    assert counted is not None
+    ((middle, count),) = counted["times"]
+    assert count == 1 and abs(middle - seconds) <= 0.04 * seconds + 1e-6
 
 
 def test_odd_names_are_dropped_if_asked_for() -> None:

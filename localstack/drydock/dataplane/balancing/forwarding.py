@@ -6,6 +6,7 @@ preservation" of the user guide.
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -16,27 +17,26 @@ from drydock.dataplane.balancing.heads import AnswerHead, RequestHead
 if TYPE_CHECKING:
     from drydock.dataplane.balancing.balancer import Balancer, Group
 
+_BEGUN = b"%016x" % random.getrandbits(64)
+_numbers = itertools.count(random.getrandbits(32))
+"""With which the numbers of this process's requests begin and end"""
+
 
 def written(head: RequestHead, balancer: Balancer, port: int, address: str, client_port: int) -> bytes:
     """A request's head as the target gets it. ``port`` is the listener's, ``address`` the client's."""
-    lines = [b"%b %b HTTP/1.1" % (head.method, head.target)]
+    fields = head.fields
+    clients = b""
     if balancer.forwarded_for == "append":
-        client = address.encode()
-        if balancer.with_client_port:
-            client += b":%d" % client_port
-        lines.append(b"X-Forwarded-For: " + b", ".join([*head.forwarded_for, client]))
-    elif balancer.forwarded_for == "preserve" and head.forwarded_for:
-        lines.append(b"X-Forwarded-For: " + b", ".join(head.forwarded_for))
-    lines.append(b"X-Forwarded-Proto: http\r\nX-Forwarded-Port: %d" % port)
-    lines.append(b"Host: " + host_of(head, balancer, port))
-    lines.append(b"X-Amzn-Trace-Id: " + traced(head.trace))
-    lines += head.lines
-    if head.chunked:
-        lines.append(b"Transfer-Encoding: chunked")
-    if head.upgrade:
-        lines.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
-    lines.append(b"\r\n")
-    return b"\r\n".join(lines)
+        client = b"%b:%d" % (address.encode(), client_port) if balancer.with_client_port else address.encode()
+        clients = b"X-Forwarded-For: %b\r\n" % (
+            b", ".join([*fields.forwarded_for, client]) if fields.forwarded_for else client
+        )
+    elif balancer.forwarded_for == "preserve" and fields.forwarded_for:
+        clients = b"X-Forwarded-For: %b\r\n" % b", ".join(fields.forwarded_for)
+    return (
+        b"%b %b HTTP/1.1\r\n%bX-Forwarded-Proto: http\r\nX-Forwarded-Port: %d\r\nHost: %b\r\nX-Amzn-Trace-Id: %b\r\n%b"
+        % (head.method, head.target, clients, port, host_of(head, balancer, port), traced(fields.trace), fields.rest)
+    )
 
 
 def host_of(head: RequestHead, balancer: Balancer, port: int) -> bytes:
@@ -50,7 +50,7 @@ def host_of(head: RequestHead, balancer: Balancer, port: int) -> bytes:
 
 def traced(given: bytes) -> bytes:
     """A number for the request: the root of a trace, or our own part in the one that came."""
-    number = b"1-%08x-%024x" % (int(time.time()), random.getrandbits(96))
+    number = b"1-%08x-%b%08x" % (int(time.time()), _BEGUN, next(_numbers) & 0xFFFFFFFF)
     if not given:
         return b"Root=" + number
     kept = b";".join(part for part in given.split(b";") if part and not part.strip().lower().startswith(b"self="))

@@ -202,7 +202,7 @@ class Client(asyncio.Protocol):
         self._buffer, self._at = b"", 0
         self._reading, self._left = "body", head.length
         self._chunks = Chunks() if head.chunked else None
-        if head.expects and not rest:
+        if head.fields.expects and not rest:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if rest:
             self._take_body(rest)
@@ -325,11 +325,7 @@ class Client(asyncio.Protocol):
         self._begun = True
         if self._target is not None:
             self._target.tally.answered(head.status, time.monotonic() - self._sent_at)
-        lines = [b"HTTP/1.1" + head.status_line[8:], *head.lines, *self._remembered(head)]
-        if framing:
-            lines.append(framing)
-        lines.append(b"Connection: keep-alive\r\n\r\n" if self.keep else b"Connection: close\r\n\r\n")
-        return b"\r\n".join(lines)
+        return head.sent(framing, self.keep, self._remembered(head))
 
     def _remembered(self, head: AnswerHead) -> list[bytes]:
         if self._group is None or self._target is None or self._rule is None:

@@ -174,8 +174,8 @@ class Door:
         """Accept no more."""
         if self._listener.fileno() >= 0:
             self._links.forget(self._listener.fileno())
-            with contextlib.suppress(OSError):  # others may hold the same socket
-                self._links._epoll.unregister(self._listener.fileno())
+            with contextlib.suppress(OSError):  # it may be out of it at the moment
+                self._links._epoll.unregister(self._listener.fileno())  # others may hold the same socket
             self._listener.close()
 
 

@@ -114,7 +114,10 @@ def chain(rules: list[dict[str, Any]]) -> list[Rule]:
 def matching(rules: list[Rule], head: RequestHead, client: str) -> Rule:
     """The first whose conditions hold."""
     for rule in rules:
-        if all(condition(head, client) for condition in rule.conditions):
+        for condition in rule.conditions:
+            if not condition(head, client):
+                break
+        else:
             return rule
     return rules[-1]
 
