@@ -372,8 +372,9 @@ class Emulator:
         if await self.runtime.listen(INSIDE_ADDRESS, self.port, serve_api):
             await self.runtime.listen(METADATA_ADDRESS, 80, serve_metadata)
             await self.runtime.listen(IMDS_ADDRESS, 80, serve_imds)
-            self.ec2.machines.endpoint = f"http://{INSIDE_ADDRESS}:{self.port}"
-            identities.endpoint, identities.pages = f"http://{INSIDE_ADDRESS}:{self.port}", f"http://{METADATA_ADDRESS}"
+            inside = f"http://{INSIDE_ADDRESS}:{self.port}"
+            self.ec2.machines.endpoint = self.cloudformation.endpoint_inside = inside
+            identities.endpoint, identities.pages = inside, f"http://{METADATA_ADDRESS}"
         elif not identities.pages:
             listener = bind("127.0.0.1", 0)
             identities.endpoint = f"http://127.0.0.1:{self.port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.emulator_process import EmulatorProcess
 from tests.services.cloudformation.conftest import Stacks
 
 IMAGE = "{{resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2/recommended/image_id}}"
+PLAIN_IMAGE = "{{resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64}}"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -162,4 +164,62 @@ def test_endpoints(stacks: Stacks) -> None:
     stacks.create("one", template)
     found = stacks.aws("ec2").describe_vpc_endpoints()["VpcEndpoints"]
     assert [one["VpcEndpointId"] for one in found] == [stacks.physical("one", "S3")]
+    stacks.delete("one")
+
+
+def test_an_instance_and_a_task_signal_a_wait_condition(stacks: Stacks) -> None:
+    """By the URL of its handle, which leads to the emulator from within as well."""
+    send = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode(), method='PUT'))"
+    signal = '{"Status": "SUCCESS", "UniqueId": "%s", "Data": "hello", "Reason": "done"}'
+    script = f"#!/bin/sh\npython3 -c \"{send}\" '${{Handle}}' '{signal % 'machine'}'\n"
+    ec2 = stacks.aws("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    network = {"AwsvpcConfiguration": {"Subnets": [subnet], "AssignPublicIp": "ENABLED"}}
+    container = {
+        "Name": "teller",
+        "Image": "public.ecr.aws/docker/library/python:3.12-slim",
+        "Command": ["python", "-c", f"{send}; import time; time.sleep(3600)", {"Ref": "Handle"}, signal % "task"],
+    }
+    template = {
+        "Resources": {
+            "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+            "Machine": {
+                "Type": "AWS::EC2::Instance",
+                "Properties": {
+                    "ImageId": PLAIN_IMAGE,
+                    "InstanceType": "t3.micro",
+                    "UserData": {"Fn::Base64": {"Fn::Sub": script}},
+                },
+            },
+            "Cluster": {"Type": "AWS::ECS::Cluster"},
+            "Definition": {
+                "Type": "AWS::ECS::TaskDefinition",
+                "Properties": {
+                    "RequiresCompatibilities": ["FARGATE"],
+                    "NetworkMode": "awsvpc",
+                    "Cpu": "256",
+                    "Memory": "512",
+                    "ContainerDefinitions": [container],
+                },
+            },
+            "Service": {
+                "Type": "AWS::ECS::Service",
+                "Properties": {
+                    "Cluster": {"Ref": "Cluster"},
+                    "TaskDefinition": {"Ref": "Definition"},
+                    "DesiredCount": 1,
+                    "LaunchType": "FARGATE",
+                    "NetworkConfiguration": network,
+                },
+            },
+            "Waiting": {
+                "Type": "AWS::CloudFormation::WaitCondition",
+                "DependsOn": ["Machine", "Service"],
+                "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "2000", "Count": 2},
+            },
+        },
+        "Outputs": {"Data": {"Value": {"Fn::GetAtt": ["Waiting", "Data"]}}},
+    }  # fmt: skip
+    stack = stacks.create("one", template)
+    assert json.loads(stack["Outputs"][0]["OutputValue"]) == {"machine": "hello", "task": "hello"}
     stacks.delete("one")

@@ -27,6 +27,8 @@ class CloudFormation(ChangeSetOperations):
     def __init__(self, platform: Platform, iam: Iam, instant: bool) -> None:
         super().__init__(platform, iam, instant)
         self.endpoint = ""
+        self.endpoint_inside = ""
+        """The same for programs in tasks and instances, where it is another"""
 
     async def start(self) -> None:
         self.controller.start()
@@ -52,6 +54,13 @@ class CloudFormation(ChangeSetOperations):
         """The URL of a wait condition handle."""
         return f"{self.endpoint}{HANDLES}/{account}/{region}/{quote(stack_id, safe='')}/{logical_id}/{token}"
 
+    def as_seen_inside(self, params: Any) -> Any:
+        """Parameters whose wait condition handles lead to the emulator from within a task or an instance, too: on this machine
+        and in a VPC it has different addresses."""
+        if not self.endpoint_inside:
+            return params
+        return signals.replaced(params, f"{self.endpoint}{HANDLES}/", f"{self.endpoint_inside}{HANDLES}/")
+
     def signal_handle(self, path: str, body: bytes) -> None:
         """What somebody sends to a handle. ``path`` is that of its URL, decoded. Raises ValueError."""
         parts = path.removeprefix(HANDLES).strip("/").split("/")
@@ -64,9 +73,16 @@ class CloudFormation(ChangeSetOperations):
         if stack is None or handle is None or handle.now.token != parts[-1] or not handle.now.physical_id:
             raise ValueError("There is no such wait condition handle.")
         unique, signal = signals.message(body)
-        for record in self.records.resources(scope, stack):
-            if record.type == WaitCondition.name and record.now.properties.get("Handle") == handle.now.physical_id:
-                self._signal(scope, stack, record, unique, signal)
+        waiting = [
+            record
+            for record in self.records.resources(scope, stack)
+            if record.type == WaitCondition.name and record.now.properties.get("Handle") == handle.now.physical_id
+        ]
+        for record in waiting:
+            self._signal(scope, stack, record, unique, signal)
+        if not waiting:  # who waits for it looks at the handle first
+            handle.signals.setdefault(unique, signal)
+            self.records.put_resource(scope, handle)
 
     def signal_resource(self, request: Request, params: Params) -> dict[str, Any]:
         """SignalResource."""

@@ -5,6 +5,8 @@ Source: "CreationPolicy attribute", "AWS::CloudFormation::WaitCondition".
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from drydock.services.cloudformation.faults import Failed
 from drydock.services.cloudformation.intrinsics import text_of
 
 WAIT_CONDITION = "AWS::CloudFormation::WaitCondition"
+HANDLE = "AWS::CloudFormation::WaitConditionHandle"
 LONGEST = 43200.0
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 Signals = dict[str, dict[str, str]]
@@ -95,3 +98,27 @@ def message(body: bytes) -> tuple[str, dict[str, str]]:
     if status not in ("SUCCESS", "FAILURE"):
         raise ValueError("Status must be SUCCESS or FAILURE.")
     return unique, {"status": status, "reason": str(told.get("Reason", "")), "data": str(told.get("Data", ""))}
+
+
+def replaced(document: Any, before: str, after: str) -> Any:
+    """A document in all of whose texts, user data among them, ``before`` has become ``after``."""
+    if isinstance(document, dict):
+        return {
+            key: _user_data(value, before, after) if key == "UserData" else replaced(value, before, after)
+            for key, value in document.items()
+        }
+    if isinstance(document, list):
+        return [replaced(each, before, after) for each in document]
+    return document.replace(before, after) if isinstance(document, str) else document
+
+
+def _user_data(value: Any, before: str, after: str) -> Any:
+    if not isinstance(value, str):
+        return replaced(value, before, after)
+    try:
+        text = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        return value
+    return (
+        base64.b64encode(text.replace(before.encode(), after.encode())).decode() if before.encode() in text else value
+    )

@@ -191,6 +191,8 @@ class Working:
         wanted = signals.wanted(record.type, work.creation_policy, work.properties)
         if wanted is None:
             return
+        if wanted.condition:
+            self._take_early(record, work.properties["Handle"])
         end = record.waits_since + wanted.seconds
         while not signals.enough(wanted, record.signals):
             if self._clock.now() >= end:
@@ -198,6 +200,13 @@ class Working:
             self.noticed.clear()
             await self._wait(min(end - self._clock.now(), durations.STACK_LOOK * 15), self.noticed)
         work.signals = record.signals
+
+    def _take_early(self, record: StackResource, handle: str) -> None:
+        """Signals that came to the handle before its condition was there."""
+        for other in self._records.resources(self._scope, self._stack):
+            if other.type == signals.HANDLE and other.now.physical_id == handle:
+                record.signals = other.signals | record.signals
+                self._records.put_resource(self._scope, record)
 
     async def _pause(self, seconds: float, firm: bool = False) -> None:
         """Some lab time, but never a busy loop. Raises Cancelled unless ``firm``."""

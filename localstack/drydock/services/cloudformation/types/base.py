@@ -25,6 +25,17 @@ Params = dict[str, Any]
 Tags = list[dict[str, str]]
 STACK_ID, STACK_NAME, LOGICAL_ID = (f"aws:cloudformation:{name}" for name in ("stack-id", "stack-name", "logical-id"))
 
+GOES_INSIDE = frozenset(
+    (
+        "CreateLaunchTemplate",
+        "CreateLaunchTemplateVersion",
+        "ModifyInstanceAttribute",
+        "RegisterTaskDefinition",
+        "RunInstances",
+    )
+)
+"""Operations whose parameters are read by programs in tasks and instances"""
+
 
 class NotFound(Exception):
     """There is no such resource (any more)."""
@@ -64,6 +75,8 @@ class Work:
 
     async def call(self, service: str, operation: str, /, **params: Any) -> Params:
         """An operation of a service. Raises AwsError."""
+        if operation in GOES_INSIDE:
+            params = self.house.as_seen_inside(params)
         return await self.calls(self.principal, self.region, service, operation, params)
 
     def made(self, physical_id: str) -> None:
