@@ -73,7 +73,7 @@ class Visitors:
 @pytest.mark.timeout(600)
 def test_ten_deployments_lose_none_of_a_thousand_requests_each(tmp_path: Path, record_property: Any) -> None:
     with EmulatorProcess(tmp_path / "state", "--speed", SPEED) as emulator:
-        front = Front(Yard(lambda service, **given: emulator.client(service, **given), ACCOUNT), emulator)
+        front = Front(Yard(emulator.client, ACCOUNT), emulator)
         front.create(front.page("0"))
         front.steady()
         with Visitors(front.url).here() as visitors:

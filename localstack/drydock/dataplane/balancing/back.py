@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from drydock.dataplane.balancing.chunks import Chunks
 from drydock.dataplane.balancing.heads import LARGEST_ANSWER_HEAD, AnswerHead, Refused, parse_answer
+from drydock.dataplane.balancing.links import Link
 
 if TYPE_CHECKING:
     from drydock.dataplane.balancing.balancer import Target
@@ -94,6 +95,8 @@ class Upstream(asyncio.Protocol):
             self._left = head.length
         out = client.begin_answer(head, _KEPT_CHUNKED if knows_chunks and (head.chunked or until_end) else b"")
         self._take_body(client, data, out)
+        if self._head is not None and not data and isinstance(self.transport, Link):
+            self.transport.acknowledge()
 
     def _take_body(self, client: Client, data: bytes, out: bytes) -> None:
         """``out`` is what goes before it."""
