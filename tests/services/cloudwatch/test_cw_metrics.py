@@ -153,6 +153,33 @@ def test_metric_data_comes_in_pages_newest_first(cw: Any, now: datetime) -> None
     assert upwards["MetricDataResults"][0]["Values"] == [4, 3, 2, 1, 0]
 
 
+def test_metric_math_and_search(cw: Any, now: datetime) -> None:
+    for host, value in (("a", 10), ("b", 30)):
+        put(cw, {"Timestamp": now, "Value": value, "Dimensions": [{"Name": "Host", "Value": host}]})
+    queries = [
+        query("a", dimensions={"Host": "a"}, ReturnData=False),
+        query("b", dimensions={"Host": "b"}, ReturnData=False),
+        {"Id": "share", "Expression": "100 * a / (a + b)", "Label": "share of ${LABEL}: ${LAST} %"},
+        {"Id": "hosts", "Expression": "SEARCH('{App,Host} Latency', 'Sum', 60)", "Label": "host"},
+        {
+            "Id": "named",
+            "Expression": "SEARCH('{App,Host} Latency', 'Sum', 60)",
+            "Label": "${PROP('Dim.Host')} at ${FIRST_TIME}",
+        },
+        {"Id": "filled", "Expression": "FILL(a, 0)", "Period": 60},
+    ]
+    found = data(cw, now, *queries, LabelOptions={"Timezone": "+0100"})["MetricDataResults"]
+    local = (now + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S")
+    assert [(one["Id"], one["Label"], one["Values"]) for one in found[:5]] == [
+        ("share", "share of share: 25 %", [25.0]), ("hosts", "host a", [10.0]), ("hosts", "host b", [30.0]),
+        ("named", f"a at {local}", [10.0]), ("named", f"b at {local}", [30.0]),
+    ]  # fmt: skip
+    assert sum(found[5]["Values"]) == 10 and len(found[5]["Values"]) == 12
+    told = refused(data, cw, now, {"Id": "e", "Expression": "MEDIAN(m)"})
+    assert told == ("ValidationError", "Error in expression 'e': Function 'MEDIAN' not found")
+    assert refused(data, cw, now, {"Id": "e", "Expression": "SELECT AVG(x) FROM y"})[0] == "NotImplemented"
+
+
 def test_high_resolution(cw: Any, now: datetime) -> None:
     put(cw, *({"Timestamp": now + timedelta(seconds=n), "Value": n, "StorageResolution": 1} for n in (0, 4, 5, 11)))
     asked = {"StartTime": now, "EndTime": now + MINUTE, "ScanBy": "TimestampAscending"}

@@ -138,27 +138,18 @@ def _word(word: str, points: Points, now: float, zone: timezone) -> str | None:
     base, _, kind = word.partition("_")
     if base not in _PICKED:
         return None
-    if not points and kind in (
-        "",
-        "TIME",
-        "TIME_RELATIVE",
-        "LAST_RANGE",
-        "LAST_TIME_RANGE",
-        "MAX_RANGE",
-        "MAX_TIME_RANGE",
-    ):
-        return "--"
     if kind in ("", "TIME", "TIME_RELATIVE"):
+        if not points:
+            return "--"
         at, value = _PICKED[base](points)
-        return number(value) if kind == "" else shown(at, zone) if kind == "TIME" else ago(now - at)
+        return number(value) if kind == "" else shown(at, zone) if kind == "TIME" else lasting(now - at)
     ends = {"FIRST_LAST": ("FIRST", "LAST"), "MIN_MAX": ("MIN", "MAX")}
     for pair, (one, other) in ends.items():
-        first, last = _PICKED[one](points), _PICKED[other](points)
-        if word == f"{pair}_RANGE":
-            return f"{number(first[1])} - {number(last[1])}"
-        if word == f"{pair}_TIME_RANGE":
-            early, late = sorted((first[0], last[0]))
-            return f"{shown(early, zone)} - {shown(late, zone)}"
+        if word in (f"{pair}_RANGE", f"{pair}_TIME_RANGE"):
+            if not points:
+                return "--"
+            first, last = _PICKED[one](points), _PICKED[other](points)
+            return number(last[1] - first[1]) if word == f"{pair}_RANGE" else lasting(last[0] - first[0])
     return None
 
 
@@ -172,9 +163,12 @@ def shown(at: float, zone: timezone = UTC) -> str:
     return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def ago(seconds: float) -> str:
-    """How long before now, in its largest unit."""
-    for length, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+def lasting(seconds: float) -> str:
+    """A length of time, in its two largest units."""
+    seconds = abs(seconds)
+    parts = []
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
         if seconds >= length:
-            return f"{seconds // length:.0f}{unit} ago"
-    return f"{max(seconds, 0):.0f}s ago"
+            parts.append(f"{seconds // length:.0f}{unit}")
+            seconds %= length
+    return " ".join(parts[:2]) or "0s"

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timezone
 from typing import Any
 
 from drydock.errors import AwsError, NotImplementedByDrydock
@@ -92,10 +92,17 @@ class MetricOperations(Service):
         for query in queries:
             if query.get("ReturnData", True):
                 for result in results[query["Id"]]:
-                    given = query.get("Label") or result.label
-                    label = filled(given, result.label, result.points, result.origin, request.scope, now, zone)
+                    label = label_of(query, result, request.scope, now, zone)
                     shown.append((query["Id"], label, result))
         return _page(shown, params)
+
+
+def label_of(query: dict[str, Any], result: Result, place: tuple[str, str], now: float, zone: timezone) -> str:
+    """What a series is called; one of an array by the expression's label and its own."""
+    given = query.get("Label") or result.label
+    if query.get("Label") and result.member and "${" not in given:
+        given = f"{given} {result.label}"
+    return filled(given, result.label, result.points, result.origin, place, now, zone)
 
 
 def _checked_statistics(params: dict[str, Any], names: list[str]) -> tuple[float, float, int]:
