@@ -59,6 +59,8 @@ from drydock.services.elbv2.api import Elbv2
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
 from drydock.services.service import Platform, Service
+from drydock.services.ssm.api import Ssm
+from drydock.services.ssm.sessions import Sessions
 from drydock.services.sts.api import Sts
 from drydock.services.whereabouts import Whereabouts
 from drydock.store import Scope, Store
@@ -129,9 +131,10 @@ class Emulator:
             self.platform, self.runtime, self.images, self.iam, self.network, self.dataplane, self._pass_on,
             self._ask_moto, self.authorizer.check, instant=config.instant,
         )  # fmt: skip
+        self.sessions = Sessions(self.platform)
         self.ecs = Ecs(
             self.platform, self.runtime, self.images, self.iam, self.dataplane, self.network, self.ec2.machines,
-            instant=config.instant,
+            self.sessions, instant=config.instant,
         )  # fmt: skip
         self.ec2.machines.ecs.connected = self.ecs.agent_connected
         self.ec2.machines.ecs.gone = self.ecs.machine_gone
@@ -151,13 +154,13 @@ class Emulator:
         )  # fmt: skip
         services: list[Service] = [
             self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2,
-            self.cloudwatch,
+            self.cloudwatch, Ssm(self.platform, self.sessions),
         ]  # fmt: skip
         self.services: dict[str, Service] = {service.name: service for service in services}
         self.services["cloudformation"] = self.cloudformation
         self.identity = Identity(config.account, self.iam.find_credential)
         self.gateway = Gateway(self, AllowedHosts([config.host, *config.allow_hosts]))
-        self._server = Server(self.gateway, HandOver(self.elbv2, self.port))
+        self._server = Server(self.gateway, HandOver(self.elbv2, self.port), upgrades=True)
         self._task_pages = Server(TaskPages(self.ecs.identities, ""))
 
     async def start(self) -> None:
@@ -176,6 +179,7 @@ class Emulator:
     async def close(self) -> None:
         """End every container and child process, write everything down."""
         self.ready = False
+        await self.sessions.close()
         await self._server.close()
         await self._task_pages.close()
         for service in self.services.values():

@@ -13,13 +13,14 @@ from drydock.services.elbv2.api import Elbv2
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
 from drydock.services.service import Service
+from drydock.services.ssm.api import Ssm
 from drydock.services.sts.api import Sts
 
 from tests.emulator_process import ROOT
 
 PAGE = ROOT / "docs" / "operations.md"
 CLASSES: list[type[Service]] = [CloudFormation, CloudWatch, Ecs, Elbv2, Iam, Logs, Sts]
-OVER_MOTO: list[type[Service]] = [AutoScaling, Ec2]
+OVER_MOTO: list[type[Service]] = [AutoScaling, Ec2, Ssm]
 """Some operations of theirs are ours, the others moto's"""
 
 

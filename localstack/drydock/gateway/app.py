@@ -19,7 +19,7 @@ from email.utils import formatdate
 from typing import Any
 
 from drydock.errors import AccessDenied, AwsError, NotImplementedByDrydock
-from drydock.gateway import models
+from drydock.gateway import data_channels, models
 from drydock.gateway.detect import Detected, detect, exists
 from drydock.gateway.hosts import AllowedHosts
 from drydock.gateway.protocol import codec
@@ -58,12 +58,16 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
-        if scope["type"] != "http":
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})
+        if scope["type"] not in ("http", "websocket"):
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._refusal(headers)
+        if scope["type"] == "websocket":
+            if refusal:
+                await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403
+            else:
+                await data_channels.serve(self._house.sessions, scope, receive, send)
+            return
         if refusal:
             refusal.headers["Connection"] = "close"  # the body is not read
             await respond(send, refusal)

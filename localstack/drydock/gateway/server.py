@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 HEAD_TIMEOUT = 20.0
 """Real seconds from the first byte of a request (or the connection) to the end of its head"""
 LARGEST_HEAD = 64 << 10
+LARGEST_MESSAGE = 64 << 10
+"""Of a WebSocket, bytes"""
 KEEP_ALIVE = 75
 """Real seconds a connection may be idle between requests"""
 _TOO_LARGE = b"431 Request Header Fields Too Large"
@@ -36,6 +38,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     hand_over: HandOver | None = None
     """Where a connection may turn out to be a load balancer's"""
+    upgrades = False
+    """Whether it may become a WebSocket"""
     _first: bytes | None = b""
     """What has come of the connection's first request, as long as it is not known whose it is"""
     _head_timer: asyncio.TimerHandle | None = None
@@ -80,6 +84,15 @@ class LimitedProtocol(HttpToolsProtocol):
             raise ValueError("There is more than one Host.")  # answered with 400
         super().on_headers_complete()
 
+    def _should_upgrade_to_ws(self) -> bool:
+        return self.upgrades
+
+    def handle_websocket_upgrade(self) -> None:
+        from uvicorn.protocols.websockets.wsproto_impl import WSProtocol  # not before somebody asks for it
+
+        self.ws_protocol_class = WSProtocol
+        super().handle_websocket_upgrade()
+
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():
             super().send_400_response(msg)
@@ -107,14 +120,17 @@ class LimitedProtocol(HttpToolsProtocol):
 
 class Server:
     """Serves one ASGI application on any number of listening sockets. ``hand_over`` takes away connections that are not
-    for it."""
+    for it; ``upgrades``: it understands WebSockets."""
 
-    def __init__(self, app: Any, hand_over: HandOver | None = None) -> None:
+    def __init__(self, app: Any, hand_over: HandOver | None = None, upgrades: bool = False) -> None:
         self._hand_over = hand_over
+        self._upgrades = upgrades
         self._config = Config(
             app,
             http=LimitedProtocol,
             ws="none",
+            ws_max_size=LARGEST_MESSAGE,
+            ws_per_message_deflate=False,
             lifespan="off",
             proxy_headers=False,
             log_config=None,
@@ -133,7 +149,7 @@ class Server:
 
         def made() -> LimitedProtocol:
             protocol = LimitedProtocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
-            protocol.hand_over = self._hand_over
+            protocol.hand_over, protocol.upgrades = self._hand_over, self._upgrades
             return protocol
 
         server = await loop.create_server(made, sock=sock, backlog=1024)

@@ -193,7 +193,10 @@ class Runtime(ABC):
         on_exit: OnExit,
         pty: bool = True,
         stdio: tuple[int, int, int] | None = None,
+        user: str | None = None,
+        env: dict[str, str] | None = None,
     ) -> int | None:
         """Another process in a running container. With ``pty`` the master's descriptor is returned and becomes the
-        caller's, else the three descriptors in ``stdio`` are used. If this is cancelled, it is killed and ``on_exit`` is
-        not called. Raises RuntimeFailure."""
+        caller's, else the three descriptors in ``stdio`` are used. ``user`` instead of the container's own ("" is root);
+        ``env`` are variables for where the container has none of the name. If this is cancelled, it is killed and
+        ``on_exit`` is not called. Raises RuntimeFailure."""

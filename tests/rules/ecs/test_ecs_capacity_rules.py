@@ -201,8 +201,8 @@ def test_configurations_that_are_refused(command: dict[str, Any]) -> None:
 def test_configurations_that_are_kept() -> None:
     assert cluster_rules.check_configuration({}) is None
     assert cluster_rules.check_configuration(None) is None
-    given = {"executeCommandConfiguration": {"kmsKeyId": "k"}, "managedStorageConfiguration": {"kmsKeyId": "k"}}
+    given = {"executeCommandConfiguration": {"logConfiguration": {}}, "managedStorageConfiguration": {"kmsKeyId": "k"}}
     assert cluster_rules.check_configuration(given) == {
-        "executeCommandConfiguration": {"kmsKeyId": "k", "logging": "DEFAULT"},
+        "executeCommandConfiguration": {"logConfiguration": {}, "logging": "DEFAULT"},
         "managedStorageConfiguration": {"kmsKeyId": "k"},
     }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.emulator_process import EmulatorProcess
+from tests.services.ecs.exec_room import Room
 from tests.services.ecs.story import Story
 from tests.services.ecs.yard import Yard
 
@@ -53,8 +54,8 @@ def need(tier: str, running: EmulatorProcess) -> None:
 
 
 @pytest.fixture
-def tier_story(tier_emulator: EmulatorProcess, account: str) -> Iterator[Story]:
-    """As ``story``, in both tiers one after the other."""
+def tier_aws(tier_emulator: EmulatorProcess, account: str) -> Iterator[Callable[..., Any]]:
+    """As ``aws``, in both tiers one after the other."""
     clients: dict[Any, Any] = {}
 
     def client(service: str, **given: Any) -> Any:
@@ -63,10 +64,27 @@ def tier_story(tier_emulator: EmulatorProcess, account: str) -> Iterator[Story]:
             clients[key] = tier_emulator.client(service, **({"account": account} | given))
         return clients[key]
 
-    yield Story(client, account)
+    yield client
     faults = tier_emulator.faults()
     tier_emulator.get("/_drydock/reset", {"account": account})
     assert faults == []
+
+
+@pytest.fixture
+def tier_story(tier_aws: Callable[..., Any], account: str) -> Story:
+    """As ``story``, in both tiers one after the other."""
+    return Story(tier_aws, account)
+
+
+@pytest.fixture
+def room(aws: Callable[..., Any], account: str) -> Room:
+    """As ``story``, for ECS Exec."""
+    return Room(aws, account)
+
+
+@pytest.fixture
+def tier_room(tier_aws: Callable[..., Any], account: str) -> Room:
+    return Room(tier_aws, account)
 
 
 @pytest.fixture

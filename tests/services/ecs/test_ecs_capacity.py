@@ -70,6 +70,8 @@ BAD_CLUSTERS: list[tuple[str, dict[str, Any], str, str]] = [
      "InvalidParameterException", "You must set logging to 'OVERRIDE' when you supply a log configuration."),
     ("storage key", {"configuration": {"managedStorageConfiguration": {"fargateEphemeralStorageKmsKeyId": "k"}}},
      "NotImplemented", "fargateEphemeralStorageKmsKeyId"),
+    ("data channel key", {"configuration": {"executeCommandConfiguration": {"kmsKeyId": "k"}}},
+     "NotImplemented", "kmsKeyId"),
     ("service connect", {"serviceConnectDefaults": {"namespace": "n"}}, "NotImplemented", "serviceConnectDefaults"),
 ]  # fmt: skip
 

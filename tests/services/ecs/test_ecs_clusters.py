@@ -127,7 +127,6 @@ def test_a_cluster_with_tasks_is_not_deleted(story: Story) -> None:
 
 
 @pytest.mark.parametrize("operation, given", [
-    ("execute_command", {"task": "t", "command": "ls", "interactive": True, "cluster": "yard"}),
     ("update_container_agent", {"containerInstance": "0" * 32, "cluster": "yard"}),
     ("list_services_by_namespace", {"namespace": "n"}),
 ])  # fmt: skip

@@ -42,7 +42,7 @@ def test_container_instances_that_are_not_there(story: Story) -> None:
     ({"taskDefinition": "nobody"}, "ClientException", "TaskDefinition not found."),
     ({"startedBy": "x" * 129}, INVALID, "startedBy longer than 128."),
     ({"overrides": {"containerOverrides": [{"name": "x"}]}}, INVALID, "not a container in the TaskDefinition."),
-    ({"enableExecuteCommand": True}, "NotImplemented", "ECS Exec"),
+    ({"enableExecuteCommand": True}, INVALID, "a valid taskRoleArn is not being used."),
 ])  # fmt: skip
 def test_what_start_task_refuses(story: Story, given: dict[str, Any], code: str, words: str) -> None:
     base = {"cluster": "yard", "taskDefinition": story.register(SLEEP), "containerInstances": ["0" * 32]}

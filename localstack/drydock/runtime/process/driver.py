@@ -357,6 +357,8 @@ class ProcessRuntime(Runtime):
         on_exit: OnExit,
         pty: bool = True,
         stdio: tuple[int, int, int] | None = None,
+        user: str | None = None,
+        env: dict[str, str] | None = None,
     ) -> int | None:
         """The descriptors in ``stdio`` stay the caller's, who closes them when this returns."""
         if (True, name) in self._running:
@@ -366,7 +368,8 @@ class ProcessRuntime(Runtime):
         running = self._running[True, name] = _Running("", on_exit, [])
         passed = [] if pty or stdio is None else list(stdio)
         try:
-            _, descriptors = await self._call("exec", passed, name=name, container=container, argv=list(argv), pty=pty)
+            asked = {"argv": list(argv), "pty": pty, "user": user, "env": env or {}}
+            _, descriptors = await self._call("exec", passed, name=name, container=container, spec=asked)
             running.started = True
         except RuntimeFailure:
             del self._running[True, name]

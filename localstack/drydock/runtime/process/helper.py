@@ -226,15 +226,15 @@ class Helper:
         self.containers[container.pid] = container
         self.next_check = 0.0
 
-    def do_exec(self, _: int, stdio: list[int], name: str, container: str, argv: list[str], pty: bool) -> _Answer:
+    def do_exec(self, _: int, stdio: list[int], name: str, container: str, spec: dict[str, Any]) -> _Answer:
         target = self.find(container)
         if target is None or target.asked is not None:
             raise LookupError(f"no such running container: {container}")
-        process = Exec(name, target)
+        process, pty = Exec(name, target), spec["pty"]
         master, slave = self.tier.open_pty(target) if pty else (-1, -1)
         theirs = self.open_report(process)
         try:
-            self.tier.spawn_exec(process, {"argv": argv, "pty": pty}, [slave] * 3 if pty else stdio, theirs)
+            self.tier.spawn_exec(process, spec, [slave] * 3 if pty else stdio, theirs)
         except OSError:
             self.close_report(process)
             if pty:

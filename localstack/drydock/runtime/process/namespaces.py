@@ -353,8 +353,11 @@ class NamespacesTier(Tier):
             setns(container.handle, NEWNS | NEWNET | NEWUTS | NEWIPC)
             os.close(container.handle)
             adopt_orphans()
+            inside = {**container.spec, "env": {**spec["env"], **container.spec["env"]}}
+            if spec["user"] is not None:
+                inside["user"] = spec["user"]
             self._be_init(
-                container.spec, spec["argv"], spec["pty"], stdio, report, lifeline,
+                inside, spec["argv"], spec["pty"], stdio, report, lifeline,
                 lambda killed: kill_below() if killed else None,
             )  # fmt: skip
         except BaseException as error:

@@ -74,14 +74,16 @@ class PlainTier(Tier):
         def keep(lifeline: int) -> NoReturn:
             root = f"{self.run}/{container.folder}/root"
             self._prepare(container.spec, root, lifeline)
-            self._supervise(container, container.spec["argv"], False, stdio, report, lifeline)
+            self._supervise(
+                container, {"argv": container.spec["argv"], "pty": False, "env": {}}, stdio, report, lifeline
+            )
 
         self._fork(container, keep, stdio, report)
         container.shown_pid = container.pid  # until the keeper tells the program's
 
     def spawn_exec(self, process: Exec, spec: dict[str, Any], stdio: list[int], report: int) -> None:
         def keep(lifeline: int) -> NoReturn:
-            self._supervise(process.container, spec["argv"], spec["pty"], stdio, report, lifeline)
+            self._supervise(process.container, spec, stdio, report, lifeline)
 
         self._fork(process, keep, stdio, report)
 
@@ -127,7 +129,7 @@ class PlainTier(Tier):
             os.symlink(source, point)
 
     def _supervise(
-        self, container: Container, argv: list[str], pty: bool, stdio: list[int], report: int, lifeline: int
+        self, container: Container, asked: dict[str, Any], stdio: list[int], report: int, lifeline: int
     ) -> NoReturn:
         apps: list[int] = []
 
@@ -138,7 +140,7 @@ class PlainTier(Tier):
                     signal.set_wakeup_fd(-1)
                     os.close(lifeline)
                     os.setsid()
-                    self._run_program(container, argv, pty, stdio, report)
+                    self._run_program(container, asked, stdio, report)
                 except BaseException as error:
                     launch.fail(report, error)
             apps.append(pid)
@@ -149,14 +151,15 @@ class PlainTier(Tier):
 
         launch.supervise(start, lifeline, lambda _: kill_below(apps))
 
-    def _run_program(self, container: Container, argv: list[str], pty: bool, stdio: list[int], report: int) -> NoReturn:
+    def _run_program(self, container: Container, asked: dict[str, Any], stdio: list[int], report: int) -> NoReturn:
         spec, root = container.spec, f"{self.run}/{container.folder}/root"
+        argv, pty = asked["argv"], asked["pty"]
         launch.take_stdio(stdio, pty)
         launch.set_limits({"nofile": self.usual_nofile, **spec["ulimits"]})
         cwd = _working_folder(spec, root)
         os.makedirs(cwd, exist_ok=True)
         os.chdir(cwd)
-        env = self._environment(container, root)
+        env = {**asked["env"], **self._environment(container, root)}
         if pty:
             env.setdefault("TERM", "xterm")
         found = [self._command(argv[0], root), *(_rewritten(word, root) for word in argv[1:])]

@@ -121,7 +121,8 @@ class Tier(abc.ABC):
         """Start it: sets ``pid``, ``shown_pid``, ``handle``, and what the tier knows better than its default."""
 
     @abc.abstractmethod
-    def spawn_exec(self, process: Exec, spec: dict[str, Any], stdio: list[int], report: int) -> None: ...
+    def spawn_exec(self, process: Exec, spec: dict[str, Any], stdio: list[int], report: int) -> None:
+        """``argv``, ``pty``, ``user`` (None: the container's) and ``env`` (where the container has none of the name)."""
 
     @abc.abstractmethod
     def open_pty(self, container: Container) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from drydock.network.facts import Facts
 from drydock.runtime.interface import Runtime
 from drydock.services.ecs import lifecycle
 from drydock.services.ecs.controller import TaskController
+from drydock.services.ecs.execute_command import ExecuteCommandOperations
 from drydock.services.ecs.identities import Identities
 from drydock.services.ecs.instance_model import ContainerInstance, used_ports
 from drydock.services.ecs.machines import Machines
@@ -20,14 +21,14 @@ from drydock.services.ecs.roles import RoleSessions
 from drydock.services.ecs.service_controller import ServiceController
 from drydock.services.ecs.service_model import Revision, Service, ServiceDeployment
 from drydock.services.ecs.service_work import ServiceWork
-from drydock.services.ecs.tags import TagOperations
 from drydock.services.ecs.task_network import Reach
 from drydock.services.iam.api import Iam
 from drydock.services.service import Platform
+from drydock.services.ssm.sessions import Sessions
 from drydock.store import Scope
 
 
-class Ecs(TagOperations):
+class Ecs(ExecuteCommandOperations):
     """``instant``: states take no lab time of their own (benchmarks)."""
 
     name = "ecs"
@@ -41,9 +42,11 @@ class Ecs(TagOperations):
         dataplane: DataPlane,
         network: Facts,
         machines: Machines,
+        sessions: Sessions,
         instant: bool,
     ) -> None:
         super().__init__(platform)
+        self.sessions = sessions
         self.machines = machines
         self.directory = iam.directory
         self.settings = platform.store.collection(AccountSetting, "ecs", "account-setting")
@@ -87,6 +90,7 @@ class Ecs(TagOperations):
         await self.controller.stop()
 
     async def reset(self, account: str | None) -> None:
+        await self.sessions.close(account)
         await self.services_controller.reset(account)
         await self.controller.reset(account)
 
@@ -143,7 +147,7 @@ class Ecs(TagOperations):
         return faults
 
     def instead_of(self, operation: str) -> str:
-        return "Clusters, tasks, services and container instances are there; ECS Exec and daemons are to come."
+        return "Clusters, tasks, services and container instances are there; daemons are to come."
 
 
 def _process_exists(pid: Any) -> bool:

@@ -34,8 +34,8 @@ def with_settings(held: Settings, given: Settings) -> Settings:
 
 
 def check_configuration(configuration: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What is to be kept and shown. ECS Exec and Amazon EBS volumes, which it is about, are refused where they are asked
-    for, so it need not act; encryption of Fargate's own storage would have to, and is refused here with 501."""
+    """What is to be kept and shown. Amazon EBS volumes are refused where they are asked for, so what is said of them need
+    not act; encryption of Fargate's own storage, and of ECS Exec's data channel, would have to: refused here with 501."""
     if not configuration:
         return None
     storage = configuration.get("managedStorageConfiguration") or {}
@@ -45,6 +45,9 @@ def check_configuration(configuration: dict[str, Any] | None) -> dict[str, Any] 
     kept: dict[str, Any] = {"managedStorageConfiguration": storage} if storage else {}
     command = configuration.get("executeCommandConfiguration")
     if command:
+        if command.get("kmsKeyId"):
+            what = "kmsKeyId (encryption of the data channel) of executeCommandConfiguration"
+            raise AwsError("NotImplemented", f"Drydock does not implement {what} yet.", status=501)
         logging = command.get("logging", "DEFAULT")
         if logging not in LOGGING:
             raise invalid(f"Invalid logging '{logging}'. Valid values are NONE, DEFAULT and OVERRIDE.")  # (?)

@@ -11,6 +11,8 @@ from typing import Any
 
 from drydock.clock import as_datetime
 
+READ_ONLY = "The agent cannot be started: the container's root file system is read-only."  # (?)
+
 
 @dataclass
 class Cluster:
@@ -147,6 +149,20 @@ class Container:
     """cpu, memory, memoryReservation as describe shows them"""
     bindings: list[Binding] = field(default_factory=list)
     """Ports of its container instance that lead to its own"""
+    read_only: bool = False
+    """Its root file system is, so that ECS Exec's agent cannot run in it"""
+
+    @property
+    def agent_status(self) -> str:
+        """Of ECS Exec's agent, which lives as long as the container."""
+        return "STOPPED" if self.read_only and self.status == "RUNNING" else self.status
+
+    def _agent(self) -> dict[str, Any]:
+        reason = READ_ONLY if self.status == "RUNNING" else "Received Container Stopped event"
+        shown: dict[str, Any] = {"name": "ExecuteCommandAgent", "lastStatus": self.agent_status}
+        if self.started_at is not None and not self.read_only:
+            shown["lastStartedAt"] = as_datetime(self.started_at)
+        return shown | ({"reason": reason} if self.agent_status == "STOPPED" else {})
 
     def describe(self, task: Task) -> dict[str, Any]:
         """AWS's form."""
@@ -164,6 +180,7 @@ class Container:
             "networkInterfaces": [
                 {"attachmentId": eni.attachment_id, "privateIpv4Address": eni.address} for eni in task.interfaces
             ],
+            "managedAgents": [self._agent()] if task.execute_command else None,
             "healthStatus": self.health,
             **self.limits,
         }
@@ -259,6 +276,8 @@ class Task:
     """The scheduler stops it because its health checks fail"""
     protected_until: float | None = None
     """Lab time until which neither a scale-in nor a deployment stops it"""
+    execute_command: bool = False
+    """ECS Exec is on"""
 
     @property
     def on_fargate(self) -> bool:
@@ -283,7 +302,7 @@ class Task:
             "cpu": self.cpu or None,
             "memory": self.memory or None,
             "desiredStatus": self.desired_status,
-            "enableExecuteCommand": False,
+            "enableExecuteCommand": self.execute_command,
             "group": self.group,
             "healthStatus": self.health,
             "lastStatus": self.last_status,

@@ -40,6 +40,7 @@ class Order:
     client_token: str = ""
     request_digest: str = ""
     load_balancers: list[dict[str, Any]] = field(default_factory=list)
+    execute_command: bool = False
 
 
 def make(platform: Platform, scope: Scope, order: Order) -> Task:
@@ -63,6 +64,7 @@ def make(platform: Platform, scope: Scope, order: Order) -> Task:
                 essential=document["essential"],
                 runtime_id=f"{task_id}-{number_id}",
                 limits={name: str(value) for name, value in limits.items()},
+                read_only=bool(document.get("readonlyRootFilesystem")),
             )
         )
     mode = definition.document["networkMode"]
@@ -94,6 +96,7 @@ def make(platform: Platform, scope: Scope, order: Order) -> Task:
         capacity_provider=order.capacity_provider,
         network_mode=mode,
         targets=targets_of(order.load_balancers),
+        execute_command=order.execute_command,
     )
     if order.host is not None:
         _place(task, order)

@@ -56,13 +56,32 @@ class RoleSessions:
             role, session = machine.role_arn, machine.id
         if not role:
             raise AwsError("NoCredentialProviders", "no valid providers in chain (the task has no execution role)")
+        return await self._platform.call(self._session(scope, role, session), region, service, operation, params)
+
+    async def call_as_task_role(
+        self, scope: Scope, task: Task, region: str, service: str, operation: str, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        """As what runs in the task does it. Raises AwsError."""
+        self.check_assumable(task.task_role_arn)
+        principal = self._session(scope, task.task_role_arn, task.id)
+        return await self._platform.call(principal, region, service, operation, params)
+
+    def task_role_may(self, scope: Scope, task: Task, service: str, action: str) -> bool:
+        """Whether what runs in the task may do something that is about no resource."""
+        if not task.task_role_arn or self._iam.check_assumable(task.task_role_arn, TASKS):
+            return False
+        principal = self._session(scope, task.task_role_arn, task.id)
+        context = self._iam.principal_context(principal)
+        context["aws:requestedregion"] = scope.region
+        return self._iam.decide(principal, f"{service}:{action}", "*", context).allowed
+
+    def _session(self, scope: Scope, role: str, session: str) -> Principal:
         name = role.rpartition("/")[2]
         found = self._iam.directory.role_by_arn(role)
-        principal = Principal(
+        return Principal(
             account=scope.account,
             arn=f"arn:aws:sts::{scope.account}:assumed-role/{name}/{session}",
             kind="role",
             user_id=f"{found.id if found else ''}:{session}",
             name=name,
         )
-        return await self._platform.call(principal, region, service, operation, params)

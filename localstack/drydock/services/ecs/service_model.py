@@ -199,6 +199,8 @@ class Service:
     strategies: list[dict[str, str]] = field(default_factory=list)
     propagate_tags: str = "NONE"
     managed_tags: bool = False
+    execute_command: bool = False
+    """ECS Exec is on for the tasks that it starts from now on"""
     grace: int | None = None
     """healthCheckGracePeriodSeconds: lab seconds in which a new task's target may be unhealthy"""
     client_token: str = ""

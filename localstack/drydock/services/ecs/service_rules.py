@@ -34,8 +34,6 @@ def check_lacking(params: Params) -> None:
             raise not_yet(f"{what} of a service")
     if params.get("serviceConnectConfiguration", {}).get("enabled"):
         raise not_yet("Service Connect")
-    if params.get("enableExecuteCommand"):
-        raise not_yet("ECS Exec")
     if params.get("availabilityZoneRebalancing") == "ENABLED":
         raise not_yet("Availability Zone rebalancing of a service")
 

@@ -85,7 +85,7 @@ class ServiceViews(TaskOperations):
             "deploymentController": {"type": service.controller},
             "enableECSManagedTags": service.managed_tags,
             "propagateTags": service.propagate_tags,
-            "enableExecuteCommand": False,
+            "enableExecuteCommand": service.execute_command,
             "availabilityZoneRebalancing": "DISABLED",
             "tags": service.tags if tags else [],
         }

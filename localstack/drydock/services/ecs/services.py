@@ -8,7 +8,7 @@ from typing import Any
 
 from drydock.errors import AwsError
 from drydock.request import Request
-from drydock.services.ecs import capacity, placement_rules, rules, service_rules
+from drydock.services.ecs import capacity, exec_rules, placement_rules, rules, service_rules
 from drydock.services.ecs.model import Cluster, TaskDefinition
 from drydock.services.ecs.paging import page
 from drydock.services.ecs.rollout import Rollout
@@ -98,6 +98,8 @@ class ServiceOperations(ServiceViews):
             if not params.get("taskDefinition"):
                 raise rules.invalid("TaskDefinition can not be blank.")  # (?)
             definition = self.runnable_definition(request.scope, params["taskDefinition"])
+            if params.get("enableExecuteCommand"):
+                exec_rules.check_role(definition.document.get("taskRoleArn", ""), "service couldn't be created")
         strategies = placement_rules.strategies(params.get("placementStrategy", []))
         placement_rules.constraints(params.get("placementConstraints", []))
         if params.get("role"):
@@ -119,6 +121,7 @@ class ServiceOperations(ServiceViews):
             strategies=placement_rules.shown(strategies),
             propagate_tags=_propagated(params),
             managed_tags=bool(params.get("enableECSManagedTags")),
+            execute_command=bool(params.get("enableExecuteCommand")),
             grace=params.get("healthCheckGracePeriodSeconds", 0) if params.get("loadBalancers") else None,
             client_token=params.get("clientToken", ""),
             request_digest=_digest(params),
@@ -180,6 +183,10 @@ class ServiceOperations(ServiceViews):
         service_rules.check_grace(params.get("healthCheckGracePeriodSeconds"), balanced)
         revised = await self._revised(scope, cluster, service, params)
         service = self.existing_service(scope, cluster, params["service"])  # EC2 may have been asked
+        execute_command = params.get("enableExecuteCommand", service.execute_command)
+        if execute_command:
+            self._check_task_role(scope, service, revised[0] if revised else None)
+        service.execute_command = execute_command
         service.configuration = configuration
         if "placementStrategy" in params:
             service.strategies = placement_rules.shown(strategies)
@@ -199,6 +206,15 @@ class ServiceOperations(ServiceViews):
         self.services.put(scope, service.key, service)
         self.services_controller.notice(scope, service.key)
         return {"service": self.describe_service(scope, service, tags=True)}
+
+    def _check_task_role(self, scope: Scope, service: Service, definition: TaskDefinition | None) -> None:
+        """Of what is to run: the new definition, or that of the primary deployment. Raises InvalidParameterException."""
+        if definition is None and service.primary is not None:
+            revision = self.revisions.get(scope, service.primary.revision_arn)
+            assert revision is not None
+            definition = self.definition_of(scope, revision.task_definition_arn)
+        if definition is not None:
+            exec_rules.check_role(definition.document.get("taskRoleArn", ""), "service couldn't be updated")
 
     async def _revised(
         self, scope: Scope, cluster: Cluster, service: Service, params: Params

@@ -87,6 +87,7 @@ class Starter:
             started_by=started_by,
             execution_role=definition.document.get("executionRoleArn", ""),
             task_role=definition.document.get("taskRoleArn", ""),
+            execute_command=service.execute_command,
             tags=new_tasks.tags(cluster, [], inherited, service.managed_tags, service.name),
         )
 

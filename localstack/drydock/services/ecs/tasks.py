@@ -11,7 +11,7 @@ from typing import Any
 
 from drydock.errors import AwsError
 from drydock.request import Request
-from drydock.services.ecs import capacity, new_tasks, overrides, placement, placement_rules, rules
+from drydock.services.ecs import capacity, exec_rules, new_tasks, overrides, placement, placement_rules, rules
 from drydock.services.ecs.instances import InstanceOperations
 from drydock.services.ecs.model import Cluster, Task, TaskDefinition
 from drydock.services.ecs.paging import page
@@ -82,6 +82,7 @@ class TaskOperations(InstanceOperations, TaskDefinitionOperations):
             ),
             client_token=params.get("clientToken", ""),
             request_digest=_digest(params) if params.get("clientToken") else "",
+            execute_command=bool(params.get("enableExecuteCommand")),
         )
 
     def _placed(
@@ -164,6 +165,8 @@ class TaskOperations(InstanceOperations, TaskDefinitionOperations):
             if given.get(member):
                 self.roles.check_may_pass(request, given[member])
             found.append(given.get(member) or definition.document.get(member, ""))
+        if params.get("enableExecuteCommand"):
+            exec_rules.check_role(found[1], "task couldn't be started")  # (?)
         for role in found:
             if role:
                 self.roles.check_assumable(role)
@@ -319,7 +322,8 @@ def check_launch(params: Params, definition: TaskDefinition, fargate: bool) -> N
             raise rules.invalid(f"Placement {what} are not supported with FARGATE launch type.")
     if version and version not in PLATFORM_VERSIONS:
         raise AwsError("PlatformUnknownException", "The specified platform version does not exist.")
-    if version == "1.3.0" and new_tasks.storage(params.get("overrides", {}), definition):
+    storage = new_tasks.storage(params.get("overrides", {}), definition)
+    if version == "1.3.0" and (storage or params.get("enableExecuteCommand")):
         raise AwsError(
             "PlatformTaskDefinitionIncompatibilityException",
             "One or more of the requested capabilities are not supported.",
@@ -330,8 +334,6 @@ def _check_common(params: Params, definition: TaskDefinition, fargate: bool) -> 
     """What RunTask and StartTask both refuse."""
     if params.get("volumeConfigurations"):
         raise not_yet("volumeConfigurations of a task")
-    if params.get("enableExecuteCommand"):
-        raise not_yet("ECS Exec")
     if params.get("group", "").startswith("service:"):
         raise rules.invalid("Invalid namespace for group.")
     if params.get("propagateTags") == "SERVICE":

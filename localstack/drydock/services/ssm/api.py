@@ -1,0 +1,46 @@
+"""Systems Manager's operations on sessions; the rest of the service is in the supporting services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drydock.errors import AwsError
+from drydock.request import Request
+from drydock.services.service import Platform, Service
+from drydock.services.ssm.sessions import Sessions
+
+Params = dict[str, Any]
+
+
+class Ssm(Service):
+    """ResumeSession and TerminateSession, which the Session Manager plug-in and the AWS CLI use."""
+
+    name = "ssm"
+
+    def __init__(self, platform: Platform, sessions: Sessions) -> None:
+        super().__init__(platform)
+        self._sessions = sessions
+
+    def resume_session(self, request: Request, params: Params) -> dict[str, Any]:
+        """A new token for a session whose connection broke. Raises DoesNotExistException."""
+        name = params["SessionId"]
+        session = self._sessions.find(name, request.scope)
+        if session is None or session.running is None:
+            raise AwsError("DoesNotExistException", f"Session {name} does not exist.")  # (?)
+        return {"SessionId": name, "TokenValue": session.fresh_token(), "StreamUrl": stream_url(request, name)}
+
+    def terminate_session(self, request: Request, params: Params) -> dict[str, Any]:
+        """One that is not there any more has been terminated."""
+        session = self._sessions.find(params["SessionId"], request.scope)
+        if session is not None:
+            self._sessions.terminate(session)
+        return {"SessionId": params["SessionId"]}
+
+    async def reset(self, account: str | None) -> None:
+        await self._sessions.close(account)
+
+
+def stream_url(request: Request, name: str) -> str:
+    """Where the client finds the data channel: under the name by which it found us."""
+    host = request.headers.get("host", "127.0.0.1:4566")
+    return f"ws://{host}/v1/data-channel/{name}?role=publish_subscribe"
