@@ -348,6 +348,7 @@ class Emulator:
         made = CloudFormation(self.platform, self.iam, self.config.instant)
         made.lacking = frozenset(LACKING)
         made.endpoint = f"http://127.0.0.1:{self.port}"
+        made.endpoint_inside = self.ec2.machines.endpoint
         return made
 
     def _make_runtime(self) -> Runtime:
@@ -377,7 +378,7 @@ class Emulator:
             await self.runtime.listen(METADATA_ADDRESS, 80, serve_metadata)
             await self.runtime.listen(IMDS_ADDRESS, 80, serve_imds)
             inside = f"http://{INSIDE_ADDRESS}:{self.port}"
-            self.ec2.machines.endpoint = self.cloudformation.endpoint_inside = inside
+            self.ec2.machines.endpoint = inside
             identities.endpoint, identities.pages = inside, f"http://{METADATA_ADDRESS}"
         elif not identities.pages:
             listener = bind("127.0.0.1", 0)
