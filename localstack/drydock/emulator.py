@@ -13,6 +13,7 @@ import shutil
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ from drydock.images.standins import StandIns
 from drydock.moto_backend.backend import MotoBackend
 from drydock.moto_backend.rules import is_mutating
 from drydock.moto_backend.wire import MotoRequest
+from drydock.network import names
 from drydock.network.default_vpc import DefaultVpcs
 from drydock.network.facts import Facts
 from drydock.network.rules import End, Verdict, may_connect, way_out
@@ -374,9 +376,13 @@ class Emulator:
         async def serve_imds(network: str, listener: socket.socket) -> Callable[[], None]:
             return (await Server(MachinePages(self.ec2.imds, network)).listen(listener)).close
 
+        async def serve_names(network: str, listener: socket.socket) -> Callable[[], None]:
+            return await names.serve(listener, partial(self.elbv2.addresses_inside, network))
+
         if await self.runtime.listen(INSIDE_ADDRESS, self.port, serve_api):
             await self.runtime.listen(METADATA_ADDRESS, 80, serve_metadata)
             await self.runtime.listen(IMDS_ADDRESS, 80, serve_imds)
+            await self.runtime.listen(names.ADDRESS, names.PORT, serve_names)
             inside = f"http://{INSIDE_ADDRESS}:{self.port}"
             self.ec2.machines.endpoint = inside
             identities.endpoint, identities.pages = inside, f"http://{METADATA_ADDRESS}"

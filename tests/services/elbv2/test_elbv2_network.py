@@ -115,3 +115,12 @@ def test_one_address_with_two_ports_is_two_targets(web: Balanced) -> None:
     assert {web.ask()[0] for _ in range(4)} == {200}
     web.elb.deregister_targets(TargetGroupArn=web.group, Targets=[{"Id": address}])
     assert [each[0] for each in web.health()] == ["draining", "draining"]
+
+
+def test_its_name_is_known_in_its_vpc(web: Balanced) -> None:
+    web.open(web.front, 80, web.back)
+    web.open(web.back, 8000, web.front)
+    web.made().active()
+    web.register(web.task("blue")[1])
+    web.until("healthy")
+    assert '"path": "/by-name"' in seen_from_a_task(web, f"http://{web.dns}/by-name", web.back)

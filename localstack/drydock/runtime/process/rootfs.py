@@ -102,7 +102,7 @@ def _write_names(etc: str, spec: dict[str, Any]) -> None:
     """As the topmost of the layers: in the mounted root the image's own file may be a link to anywhere."""
     os.makedirs(etc)
     hosts = f"127.0.0.1 localhost\n{spec['address']} {spec['hostname']}\n"
-    resolver = f"nameserver {NAME_SERVER}\n"
+    resolver = f"nameserver {NAME_SERVER}\noptions use-vc timeout:2\n"  # over TCP: only that is answered there
     for name, text in (("hostname", spec["hostname"] + "\n"), ("hosts", hosts), ("resolv.conf", resolver)):
         write_file(f"{etc}/{name}", text)
 

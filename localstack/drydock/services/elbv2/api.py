@@ -10,7 +10,7 @@ from drydock.network.facts import Facts
 from drydock.runtime.interface import Runtime
 from drydock.services.elbv2.controller import Controller
 from drydock.services.elbv2.model import Listener, LoadBalancer, Rule, TargetGroup
-from drydock.services.elbv2.reaching import Reaching, Whereabouts
+from drydock.services.elbv2.reaching import Reaching, Whereabouts, network_of
 from drydock.services.elbv2.tags import TagOperations
 from drydock.services.service import Platform
 
@@ -62,6 +62,16 @@ class Elbv2(TagOperations):
                     if listener.port == (port or 80) and balancer.state == "active":
                         return balancer.arn, listener.place
         return None
+
+    def addresses_inside(self, network: str, name: str) -> list[str]:
+        """Of the load balancer with this DNS name, if it is in that VPC's network."""
+        return [
+            zone.address
+            for scope, _, balancer in self.balancers.all()
+            if balancer.dns_name.lower() == name and network_of(scope, balancer) == network
+            for zone in balancer.zones
+            if zone.address
+        ]
 
     def endpoints(self) -> list[dict[str, Any]]:
         """Where this machine reaches the listeners, for ``/_drydock/endpoints``: ``blocked`` says why nobody is answered,
