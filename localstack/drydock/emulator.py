@@ -47,6 +47,7 @@ from drydock.network.facts import Facts
 from drydock.network.rules import End, Verdict, may_connect, way_out
 from drydock.request import Principal, Request
 from drydock.runtime.interface import Runtime, RuntimeInfo, Usage
+from drydock.services.application_autoscaling.api import ApplicationAutoScaling
 from drydock.services.autoscaling.api import AutoScaling
 from drydock.services.cloudwatch.api import CloudWatch
 from drydock.services.cloudwatch.sources import connect
@@ -154,9 +155,10 @@ class Emulator:
         connect(
             self.cloudwatch.heart, self.cloudwatch.metrics.record, self._usage, self.ecs, self.elbv2, self.ec2.machines,
         )  # fmt: skip
+        self.application_autoscaling = ApplicationAutoScaling(self.platform, self.iam)
         services: list[Service] = [
             self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2,
-            self.cloudwatch, Ssm(self.platform, self.sessions),
+            self.cloudwatch, self.application_autoscaling, Ssm(self.platform, self.sessions),
         ]  # fmt: skip
         self.services: dict[str, Service] = {service.name: service for service in services}
         self.services["cloudformation"] = self.cloudformation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botocore import xform_name
 from drydock.gateway.models import FROM_MOTO, LACKING, OWN, operation_names
+from drydock.services.application_autoscaling.api import ApplicationAutoScaling
 from drydock.services.autoscaling.api import AutoScaling
 from drydock.services.cloudformation.api import CloudFormation
 from drydock.services.cloudwatch.api import CloudWatch
@@ -19,7 +20,7 @@ from drydock.services.sts.api import Sts
 from tests.emulator_process import ROOT
 
 PAGE = ROOT / "docs" / "operations.md"
-CLASSES: list[type[Service]] = [CloudFormation, CloudWatch, Ecs, Elbv2, Iam, Logs, Sts]
+CLASSES: list[type[Service]] = [ApplicationAutoScaling, CloudFormation, CloudWatch, Ecs, Elbv2, Iam, Logs, Sts]
 OVER_MOTO: list[type[Service]] = [AutoScaling, Ec2, Ssm]
 """Some operations of theirs are ours, the others moto's"""
 

@@ -10,14 +10,14 @@ from botocore.model import OperationModel
 from drydock import botocore_models
 
 service_model = botocore_models.service_model
-OWN = ("ecs", "elbv2", "iam", "sts", "logs", "cloudformation", "cloudwatch")
+OWN = ("ecs", "elbv2", "iam", "sts", "logs", "cloudformation", "cloudwatch", "application-autoscaling")
 """Services of ours, whole"""
 FROM_MOTO = (
     "ec2", "autoscaling", "s3", "kms", "ssm", "secretsmanager", "sqs", "sns", "redshift", "lambda",
 )  # fmt: skip
 """Supporting services, whose control plane comes from moto's child process"""
 LACKING = (
-    "ecr", "application-autoscaling", "codebuild", "codecommit", "codepipeline", "codedeploy", "events",
+    "ecr", "codebuild", "codecommit", "codepipeline", "codedeploy", "events",
     "scheduler", "redshift-data", "resourcegroupstaggingapi",
 )  # fmt: skip
 """Services of the course that are not here yet: recognised, and answered with 501"""

@@ -1,0 +1,90 @@
+"""The two alarms of a target-tracking policy, as PutMetricAlarm takes them. Pure.
+
+Source: such alarms as DescribeAlarms shows them: 3 minutes above the target, 15 minutes below 90% of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drydock.services.application_autoscaling.checks import ALB, MEMORY, parts_of_label
+from drydock.services.application_autoscaling.rules import LOW_SHARE
+
+Params = dict[str, Any]
+PERIOD = 60
+HIGH_PERIODS, LOW_PERIODS = 3, 15
+HIGH, LOW = "AlarmHigh", "AlarmLow"
+
+
+def low_threshold(target: float) -> float:
+    """Below it a policy scales in."""
+    return round(target * LOW_SHARE, 10)
+
+
+def dimensions(names: Params) -> list[dict[str, str]]:
+    """As CloudWatch takes them."""
+    return [{"Name": name, "Value": value} for name, value in names.items()]
+
+
+def predefined(given: Params, cluster: str, service: str) -> Params:
+    """The metric of a predefined type."""
+    kind = given["PredefinedMetricType"]
+    if kind == ALB:
+        balancer, group = parts_of_label(given["ResourceLabel"])
+        found = {"LoadBalancer": balancer, "TargetGroup": group}
+        return _single("AWS/ApplicationELB", "RequestCountPerTarget", "Sum", found)
+    name = "MemoryUtilization" if kind == MEMORY else "CPUUtilization"
+    return {
+        **_single("AWS/ECS", name, "Average", {"ClusterName": cluster, "ServiceName": service}),
+        "Unit": "Percent",
+    }
+
+
+def _single(namespace: str, name: str, statistic: str, names: Params) -> Params:
+    return {
+        "Namespace": namespace,
+        "MetricName": name,
+        "Statistic": statistic,
+        "Period": PERIOD,
+        "Dimensions": dimensions(names),
+    }
+
+
+def customised(given: Params) -> Params:
+    """A metric of one's own, or metric math."""
+    if "Metrics" in given:
+        return {"Metrics": [_query(query) for query in given["Metrics"]]}
+    found: Params = {name: given[name] for name in ("Namespace", "MetricName", "Statistic", "Unit") if name in given}
+    return {**found, "Dimensions": list(given.get("Dimensions", [])), "Period": PERIOD}
+
+
+def _query(query: Params) -> Params:
+    if "MetricStat" not in query:
+        return dict(query)
+    return {**query, "MetricStat": {"Period": query.get("Period", PERIOD), **query["MetricStat"]}}
+
+
+def alarms(named: str, metric: Params, target: float, action: str, ids: list[str], scales_in: bool) -> list[Params]:
+    """The alarms, the high one first; none below where the policy does not scale in. ``named`` is what is scaled,
+    ``ids`` are two UUIDs."""
+    base = {
+        **metric,
+        "ActionsEnabled": True,
+        "AlarmActions": [action],
+        "AlarmDescription": f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {action}.",
+    }
+    high = {
+        **base,
+        "AlarmName": f"TargetTracking-{named}-{HIGH}-{ids[0]}",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": float(target),
+        "EvaluationPeriods": HIGH_PERIODS,
+    }
+    low = {
+        **base,
+        "AlarmName": f"TargetTracking-{named}-{LOW}-{ids[1]}",
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": low_threshold(target),
+        "EvaluationPeriods": LOW_PERIODS,
+    }
+    return [high, low] if scales_in else [high]
