@@ -156,6 +156,7 @@ class Emulator:
             self.cloudwatch.heart, self.cloudwatch.metrics.record, self._usage, self.ecs, self.elbv2, self.ec2.machines,
         )  # fmt: skip
         self.application_autoscaling = ApplicationAutoScaling(self.platform, self.iam)
+        self.cloudwatch.actions.handlers["autoscaling"] = self.application_autoscaling.act
         services: list[Service] = [
             self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2,
             self.cloudwatch, self.application_autoscaling, Ssm(self.platform, self.sessions),
