@@ -11,6 +11,7 @@ from drydock.services.cloudformation.types import (
     machines,
     messages,
     own,
+    scaling,
     storage,
     vpc,
 )
@@ -18,7 +19,7 @@ from drydock.services.cloudformation.types.base import ResourceType
 
 TABLE: dict[str, ResourceType] = {
     kind.name: kind()
-    for module in (vpc, groups, identity, containers, own, storage, messages, balancing, machines, gateways)
+    for module in (vpc, groups, identity, containers, own, storage, messages, balancing, machines, gateways, scaling)
     for kind in module.TYPES
 }
 """By the type's name"""
