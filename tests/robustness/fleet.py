@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ class Fleet:
         self.story = self._story()
         self._definitions: dict[str, str] = {}
         self._numbers = 0
+        self._series = secrets.randbelow(10**9)  # another worker may run the same test, and its processes are seen too
 
     def _story(self) -> Story:
         clients: dict[str, Any] = {}
@@ -52,7 +54,7 @@ class Fleet:
         """RunTask's parameters and the marker of its processes. A ``polite`` task ends on SIGTERM, another one only on
         SIGKILL two seconds later."""
         self._numbers += 1
-        marker = f"300.{int(self.account) % 10**6:06}{self._numbers:05}"
+        marker = f"300.{self._series:09}{self._numbers:05}"
         container = {"stopTimeout": 2, "linuxParameters": {"initProcessEnabled": polite}}
         kind = f"{'polite' if polite else 'deaf'}{containers}"
         if kind not in self._definitions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,6 +179,26 @@ if os.fork() == 0:
     os._exit(0)
 time.sleep({main})
 """
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="orphans come to nobody here who knows them")
+def test_whose_keeper_is_killed_has_ended_when_that_is_told(tmp_path: Path) -> None:
+    """Plain tier: the program, and a daemon of it, are not there any more; not only told to go."""
+
+    async def go() -> None:
+        async with running(tmp_path / "state", "plain") as runtime:
+            for number in range(5):
+                a = await start(runtime, f"a{number}", ("python", "-c", DAEMON.format(main=300)))
+                daemon = int(await a.line())
+                keeper = int(Path(f"/proc/{a.pid}/stat").read_text().rpartition(")")[2].split()[1])
+                left: list[bool] = []
+                a.exit.add_done_callback(lambda _: left.extend(os.path.exists(f"/proc/{p}") for p in (a.pid, daemon)))
+                os.kill(keeper, signal.SIGKILL)
+                assert (await a.end()).code == 137
+                await asyncio.sleep(0)
+                assert left == [False, False]
+
+    asyncio.run(go())
 
 
 def test_a_daemon_ends_with_its_container(tmp_path: Path) -> None:

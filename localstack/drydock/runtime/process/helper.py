@@ -331,7 +331,7 @@ class Helper:
             container.asked = None
 
     def reap(self) -> None:
-        folders = []
+        ended: list[tuple[Container | Exec, int]] = []
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -345,6 +345,10 @@ class Helper:
                 if asked is not None:
                     self.send({"id": asked, "result": {}})
                 continue
+            ended.append((process, status))
+        self.tier.kill_strays(self.containers.keys() | self.execs.keys() | self.removers.keys())
+        folders = []
+        for process, status in ended:  # whose end is told when nothing of them is left
             self.read_report(process)
             self.close_report(process)
             if isinstance(process, Container):
@@ -358,7 +362,6 @@ class Helper:
                 self.release(process.sandbox)
         if folders:
             self.remove(folders)
-        self.tier.kill_strays(self.containers.keys() | self.execs.keys() | self.removers.keys())
 
     def tell_exit(self, process: Container | Exec, code: int) -> None:
         by_kernel = self.tier.ended(process)

@@ -46,8 +46,10 @@ def fail(report: int, error: BaseException) -> NoReturn:
         text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     else:
         text = f"{type(error).__name__}: {error}"
-    tell(report, error=text, errno=getattr(error, "errno", None))
-    os._exit(CANNOT_START)
+    try:
+        tell(report, error=text, errno=getattr(error, "errno", None))
+    finally:  # also when nobody hears it any more: whatever is above us on the stack is the helper's, which we are not
+        os._exit(CANNOT_START)
 
 
 def forget_parent(kept: set[int]) -> None:

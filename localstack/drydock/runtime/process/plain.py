@@ -204,15 +204,12 @@ class PlainTier(Tier):
                 remove_tree(f"{self.run}/{folder}")
 
     def kill_strays(self, known: set[int]) -> None:
-        """Children that are ours only because their keeper was killed."""
-        path = f"/proc/self/task/{os.getpid()}/children"
-        if not os.path.exists(path):
-            return
-        with open(path, encoding="ascii") as file:
-            strays = {int(word) for word in file.read().split()} - known
-        if strays:
+        """Children that are ours only because their keeper was killed. Nothing of them is left when this returns."""
+        while strays := _children() - known:
             for pid in [*strays, *descendants(strays, snapshot())]:
                 kill(pid)
+            for pid in strays:
+                os.waitpid(pid, 0)  # what was below it comes to us now
 
     def end_all(self, processes: list[Container | Exec]) -> None:
         for process in processes:
@@ -227,6 +224,15 @@ class PlainTier(Tier):
                 known.discard(pid)
                 if not known:
                     self.kill_strays(set())
+
+
+def _children() -> set[int]:
+    """Ours; none where it cannot be told (not Linux, or no descriptor left to ask with)."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            return {int(word) for word in file.read().split()}
+    except OSError:
+        return set()
 
 
 def _working_folder(spec: dict[str, Any], root: str) -> str:
