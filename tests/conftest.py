@@ -30,8 +30,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="also run what is marked 'all' (takes long)")
 
 
+LONG, SHORT = ("notebooks", "robustness", "clients", "cli"), ("docs", "gateway", "labkit", "rules")
+"""Folders of tests that are begun first, and last"""
+
+
+def _when(item: pytest.Item) -> int:
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return LONG.index(folder) if folder in LONG else len(LONG) + (folder in SHORT)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked ``all`` is left out of the gate (and counted as deselected)."""
+    """What is marked ``all`` is left out of the gate (and counted as deselected). What takes longest is begun first, and
+    short tests fill the gaps at the end, so that no worker is left alone with a long one."""
+    items.sort(key=_when)
     if config.getoption("--all"):
         return
     long_ones = [item for item in items if item.get_closest_marker("all")]

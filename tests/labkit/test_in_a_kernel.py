@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from tests.emulator_process import ROOT, EmulatorProcess
 
-pytestmark = [pytest.mark.notebooks, pytest.mark.xdist_group("notebooks")]
+pytestmark = pytest.mark.notebooks
 
 
 def _run(emulator: Emulator, *cells: str, **environment: str) -> list[list[NotebookNode]]:

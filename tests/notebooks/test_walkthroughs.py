@@ -25,8 +25,11 @@ from tests.notebooks.conftest import need_namespaces, need_what_the_chapter_need
 from tests.notebooks.estate import client, faults, fresh, left_behind
 from tests.notebooks.wrong_answers import WRONG
 
-pytestmark = [pytest.mark.notebooks, pytest.mark.xdist_group("notebooks"), pytest.mark.timeout(600)]
-CHAPTERS = sorted(path.parent.name for path in (Path(__file__).resolve().parents[2] / "labs").glob("[0-9]*_*/lab.py"))
+pytestmark = [pytest.mark.notebooks, pytest.mark.timeout(600)]
+_SLUGS = sorted(path.parent.name for path in (Path(__file__).resolve().parents[2] / "labs").glob("[0-9]*_*/lab.py"))
+CHAPTERS = [pytest.param(slug, marks=pytest.mark.xdist_group(slug)) for slug in reversed(_SLUGS)]
+"""Each in one worker, since all its runs have the same account and seed, and so the same public addresses on this machine;
+the latest first, for they take longest"""
 AMI = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 
 
