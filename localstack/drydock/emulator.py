@@ -152,13 +152,15 @@ class Emulator:
         )  # fmt: skip
         self.cloudformation = Deferred(self.platform, "cloudformation", self._make_cloudformation)
         self.cloudwatch = CloudWatch(self.platform)
+        self.logs = Logs(self.platform)
         connect(
             self.cloudwatch.heart, self.cloudwatch.metrics.record, self._usage, self.ecs, self.elbv2, self.ec2.machines,
+            self.logs,
         )  # fmt: skip
         self.application_autoscaling = ApplicationAutoScaling(self.platform, self.iam)
         self.cloudwatch.actions.handlers["autoscaling"] = self.application_autoscaling.act
         services: list[Service] = [
-            self.iam, Sts(self.platform, self.iam), Logs(self.platform), self.ecs, self.elbv2, self.autoscaling, self.ec2,
+            self.iam, Sts(self.platform, self.iam), self.logs, self.ecs, self.elbv2, self.autoscaling, self.ec2,
             self.cloudwatch, self.application_autoscaling, Ssm(self.platform, self.sessions),
         ]  # fmt: skip
         self.services: dict[str, Service] = {service.name: service for service in services}

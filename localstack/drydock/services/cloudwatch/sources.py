@@ -14,6 +14,7 @@ from drydock.services.ecs.measuring import Measuring as OfTasks
 from drydock.services.elbv2.api import Elbv2
 from drydock.services.elbv2.measures import of_minutes
 from drydock.services.elbv2.metrics import Minute
+from drydock.services.logs.api import Logs
 from drydock.services.usage import Usages
 from drydock.store import Scope
 
@@ -25,6 +26,7 @@ def connect(
     ecs: Ecs,
     elbv2: Elbv2,
     machines: Machines,
+    logs: Logs,
 ) -> None:
     """``usage`` is the runtime's. Each service tells the heartbeat when it has something to be measured."""
 
@@ -36,7 +38,8 @@ def connect(
     instances = OfInstances(machines, usages, record, ecs.containers_on)
     balancers = elbv2.controller.minutes
     elbv2.controller.metrics.listeners.append(of_balancer)
-    for source in (tasks, instances, balancers):
+    logs.measuring.record = record
+    for source in (tasks, instances, balancers, logs.measuring):
         heart.sources.append(source.collect)
         heart.wanted.append(source.wanted)
-    ecs.beat = elbv2.controller.beat = machines.beat = heart.beat
+    ecs.beat = elbv2.controller.beat = machines.beat = logs.measuring.beat = heart.beat

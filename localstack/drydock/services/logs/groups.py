@@ -47,7 +47,7 @@ class GroupOperations(LogsRegistry):
             raise AwsError(
                 "ValidationException", "The log group cannot be deleted because deletion protection is enabled."
             )
-        for found in self._filters_of(request.scope, group.name):
+        for found in [each.name for each in self.filters_of(request.scope, group.name)]:
             self.filters.delete(request.scope, f"{group.name}:{found}")
         self.streams.delete_group(request.scope, group.name)
         self.groups.delete(request.scope, group.name)
@@ -164,10 +164,7 @@ class GroupOperations(LogsRegistry):
     # --- of the answers ---
 
     def _described(self, scope: Scope, group: LogGroup) -> dict[str, Any]:
-        return group.described(scope, self.events.stored(group.key), len(self._filters_of(scope, group.name)))
-
-    def _filters_of(self, scope: Scope, group: str) -> list[str]:
-        return [found.name for found in self.filters.of(scope) if found.group == group]
+        return group.described(scope, self.events.stored(group.key), len(self.filters_of(scope, group.name)))
 
 
 def _of_class(group: LogGroup, wanted: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Operations on metric filters. They are kept here; CloudWatch evaluates them."""
+"""Operations on metric filters. They are evaluated when events come in (``measuring.py``)."""
 
 from __future__ import annotations
 

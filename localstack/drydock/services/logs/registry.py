@@ -11,6 +11,7 @@ from drydock.request import Request
 from drydock.services.logs import rules
 from drydock.services.logs.controller import RetentionSweeper
 from drydock.services.logs.events import EventStore
+from drydock.services.logs.measuring import Measuring
 from drydock.services.logs.model import LogGroup, LogStream, MetricFilter
 from drydock.services.service import Platform, Service
 from drydock.store import Collection, Scope
@@ -73,6 +74,7 @@ class LogsRegistry(Service):
         self.groups = platform.store.collection(LogGroup, "logs", "log-group")
         self.streams = Streams(platform.store.collection(LogStream, "logs", "log-stream"))
         self.filters = platform.store.collection(MetricFilter, "logs", "metric-filter")
+        self.measuring = Measuring()
         self.events = EventStore(platform.state / "logs" / "events.sqlite3")
         self.sweeper = RetentionSweeper(platform, self.groups, self.events)
         self._purge: asyncio.Task[Any] | None = None
@@ -95,6 +97,7 @@ class LogsRegistry(Service):
         self.streams.clear(account)
         self.groups.clear(account)
         self.filters.clear(account)
+        self.measuring.clear(account)
         if account is None:
             await self.events.clear()
         else:
@@ -144,6 +147,10 @@ class LogsRegistry(Service):
         if name is None and identifier is None:
             raise rules.invalid("Either logGroupName or logGroupIdentifier must be specified.")
         return self.group(request, name or rules.group_name_of(identifier or "", request.account, request.region))
+
+    def filters_of(self, scope: Scope, group: str) -> list[MetricFilter]:
+        """The metric filters of a group."""
+        return [found for found in self.filters.of(scope) if found.group == group]
 
     def stream(self, request: Request, group: LogGroup, name: str) -> LogStream:
         """A stream of a group. Raises ResourceNotFoundException."""

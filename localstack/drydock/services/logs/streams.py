@@ -8,10 +8,12 @@ from drydock.errors import AwsError
 from drydock.request import Request
 from drydock.services.logs import rules
 from drydock.services.logs.events import Batch
+from drydock.services.logs.measuring import measured
 from drydock.services.logs.model import LogStream, sequence_token
 from drydock.services.logs.registry import LogsRegistry
-from drydock.services.logs.rules import Position
+from drydock.services.logs.rules import NewEvent, Position
 from drydock.services.logs.windows import Event, Window
+from drydock.store import Scope
 
 LARGE_BATCH = 500
 """From how many events on PutLogEvents judges a batch in a thread: 10,000 would keep the loop for some 20 ms"""
@@ -77,12 +79,21 @@ class StreamOperations(LogsRegistry):
             judgement = rules.judge(events, now, days)
         if judgement.accepted:
             await self.events.append(Batch(group.key, stream.key, now, judgement.accepted))
+            await self._measure(request.scope, group.name, judgement.accepted, now)
         answer: dict[str, Any] = {"nextSequenceToken": sequence_token(stream.key, now)}
         if judgement.rejected:
             answer["rejectedLogEventsInfo"] = judgement.rejected
         if params.get("entity"):  # AWS takes the events and says so where it does not take the entity, and so do we
             answer["rejectedEntityInfo"] = {"errorType": "UnsupportedLogGroupType"}
         return answer
+
+    async def _measure(self, scope: Scope, group: str, events: list[NewEvent], now: int) -> None:
+        found = self.filters_of(scope, group)
+        if found and len(events) > LARGE_BATCH:
+            made = await self.events.aside(lambda: measured(found, events))
+        else:
+            made = measured(found, events)
+        self.measuring.taken(scope, group, found, events, made, now / 1000)
 
     async def get_log_events(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:
         rules.check(params, limit=rules.PAGE_EVENTS)
