@@ -8,13 +8,14 @@ from drydock.services.cloudwatch.alarm_controller import AlarmController
 from drydock.services.cloudwatch.alarm_history import History
 from drydock.services.cloudwatch.alarm_model import Alarm
 from drydock.services.cloudwatch.alarms import AlarmOperations
+from drydock.services.cloudwatch.dashboards import DashboardOperations
 from drydock.services.cloudwatch.heartbeat import Heartbeat
 from drydock.services.cloudwatch.measurements import MetricStore
 from drydock.services.cloudwatch.metrics import MetricOperations
 from drydock.services.service import Platform
 
 
-class CloudWatch(MetricOperations, AlarmOperations):
+class CloudWatch(MetricOperations, AlarmOperations, DashboardOperations):
     """The service. All times are lab time."""
 
     name = "cloudwatch"

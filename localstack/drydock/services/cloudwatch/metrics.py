@@ -73,11 +73,11 @@ class MetricOperations(Service):
         )
         start = 0
         if (token := params.get("NextToken")) is not None:
-            start = _opened(token, "metrics", invalid("Request parameter NextToken is invalid"))
+            start = opened(token, "metrics", invalid("Request parameter NextToken is invalid"))
         page = found[start : start + PAGE_OF_METRICS]
         answer: dict[str, Any] = {"Metrics": [_described(metric) for metric in page]}
         if start + PAGE_OF_METRICS < len(found):
-            answer["NextToken"] = _sealed("metrics", start + PAGE_OF_METRICS)
+            answer["NextToken"] = sealed("metrics", start + PAGE_OF_METRICS)
         return answer
 
     def get_metric_data(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _page(shown: list[tuple[str, str, Result]], params: dict[str, Any]) -> dict[
     """A page of points, those of the first result first. A result of which points are to come is PartialData."""
     passed = 0
     if (token := params.get("NextToken")) is not None:
-        passed = _opened(token, "data", AwsError("InvalidNextToken", "The next token specified is invalid."))
+        passed = opened(token, "data", AwsError("InvalidNextToken", "The next token specified is invalid."))
     until = passed + params.get("MaxDatapoints", MOST_POINTS)
     answer, seen = [], 0
     for name, label, result in shown:
@@ -184,7 +184,7 @@ def _page(shown: list[tuple[str, str, Result]], params: dict[str, Any]) -> dict[
                 "StatusCode": "Complete" if seen <= until else "PartialData",
             }
         )
-    more = {"NextToken": _sealed("data", until)} if seen > until else {}
+    more = {"NextToken": sealed("data", until)} if seen > until else {}
     return {"MetricDataResults": answer, "Messages": [], **more}
 
 
@@ -198,11 +198,13 @@ def _described(metric: Metric) -> dict[str, Any]:
     return {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
 
 
-def _sealed(kind: str, offset: int) -> str:
+def sealed(kind: str, offset: int) -> str:
+    """An opaque NextToken."""
     return base64.urlsafe_b64encode(json.dumps([kind, offset]).encode()).decode()
 
 
-def _opened(token: str, kind: str, error: AwsError) -> int:
+def opened(token: str, kind: str, error: AwsError) -> int:
+    """Where a token goes on. Raises ``error`` if it is not one of this kind."""
     try:
         parts = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, binascii.Error, RecursionError):
