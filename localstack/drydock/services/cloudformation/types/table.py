@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drydock.services.cloudformation.types import (
+    alarms,
     balancing,
     containers,
     gateways,
@@ -19,7 +20,20 @@ from drydock.services.cloudformation.types.base import ResourceType
 
 TABLE: dict[str, ResourceType] = {
     kind.name: kind()
-    for module in (vpc, groups, identity, containers, own, storage, messages, balancing, machines, gateways, scaling)
+    for module in (
+        vpc,
+        groups,
+        identity,
+        containers,
+        own,
+        storage,
+        messages,
+        balancing,
+        machines,
+        gateways,
+        scaling,
+        alarms,
+    )  # fmt: skip
     for kind in module.TYPES
 }
 """By the type's name"""
