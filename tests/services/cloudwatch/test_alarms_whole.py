@@ -124,6 +124,26 @@ def test_errors_have_aws_s_codes_and_bad_input_changes_nothing(watched: Watched)
     assert watched.cw.describe_alarms()["MetricAlarms"] == []
 
 
+def test_metric_math_and_missing_data(watched: Watched) -> None:
+    stat = {"Metric": {"Namespace": "App", "MetricName": "CPU"}, "Period": 60, "Stat": "Maximum"}
+    given = {
+        key: value for key, value in ON_CPU.items() if key in ("EvaluationPeriods", "Threshold", "ComparisonOperator")
+    }
+    watched.cw.put_metric_alarm(
+        AlarmName="double",
+        **given,
+        Metrics=[
+            {"Id": "m", "MetricStat": stat, "ReturnData": False},
+            {"Id": "e", "Expression": "m * 2", "Label": "Twice", "ReturnData": True},
+        ],
+    )
+    watched.alarm("silent", MetricName="Never", TreatMissingData="breaching")
+    watched.until("ALARM", "double", measured=36.0)
+    watched.until("ALARM", "silent")
+    with pytest.raises(ClientError):
+        watched.cw.put_metric_alarm(AlarmName="bad", **given, Metrics=[{"Id": "e", "Expression": "m * ", "Period": 60}])
+
+
 def test_an_instance_is_stopped_by_its_alarm(aws: Aws, watched: Watched) -> None:
     ec2 = aws("ec2")
     image = aws("ssm").get_parameter(Name=PLAIN_PARAMETER)["Parameter"]["Value"]
