@@ -73,10 +73,15 @@ def test_other_deployment_strategies_are_refused(strategy: str, held: dict[str, 
 
 @pytest.mark.parametrize("given", [
     {"lifecycleHooks": [{"hookTargetArn": "x"}]}, {"bakeTimeInMinutes": 5},
-    {"alarms": {"alarmNames": ["a"], "enable": True, "rollback": True}},
 ])  # fmt: skip
 def test_parts_of_a_configuration_that_are_lacking(given: dict[str, Any]) -> None:
     assert refusal(service_rules.configuration, given, None, False)[2] == 501
+
+
+@pytest.mark.parametrize("names", [[], [str(n) for n in range(11)]])
+def test_alarms_without_names_or_with_too_many(names: list[str]) -> None:
+    given = {"alarms": {"alarmNames": names, "enable": True, "rollback": True}}
+    assert refusal(service_rules.configuration, given, None, False)[0] == INVALID
 
 
 def test_an_unknown_deployment_strategy() -> None:
@@ -141,6 +146,7 @@ def test_defaults() -> None:
     {"minimumHealthyPercent": 99, "maximumPercent": 100}, {"minimumHealthyPercent": 0, "maximumPercent": 200},
     {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}, {"strategy": "ROLLING"},
     {"alarms": {"alarmNames": [], "enable": False, "rollback": False}},
+    {"alarms": {"alarmNames": ["a"], "enable": True, "rollback": True}},
 ])  # fmt: skip
 def test_configurations(given: dict[str, Any]) -> None:
     found = service_rules.configuration(given, None, False)

@@ -3,7 +3,7 @@ elsewhere.
 
 1. A deployment is PRIMARY from its beginning; the one before it stays ACTIVE until the new one has completed.
 2. It has completed when as many tasks as wanted are steady and nothing is left of the older ones.
-3. One that fails (circuit breaker, StopServiceDeployment) stays among the deployments as ACTIVE and FAILED; with roll-back
+3. One that fails (circuit breaker, alarm, StopServiceDeployment) stays among the deployments as ACTIVE and FAILED; with roll-back
    the last completed one becomes PRIMARY again, under its own id.
 4. Each change of what is to run is also a service deployment, a record that stays.
 
@@ -95,7 +95,7 @@ class Rollout:
     def _record(self, deployment_id: str, revision: Revision, sources: list[str]) -> ServiceDeployment:
         digest = self._platform.ids.digest(self._scope, "service-deployment", self._service.arn)
         name = "".join(_LETTERS[byte % 64] for byte in digest[:21])
-        now, breaker = self._now, self._service.breaker["enable"]
+        now, breaker, alarms = self._now, self._service.breaker["enable"], self._service.alarms
         record = ServiceDeployment(
             arn=self._arn("service-deployment", name),
             service_arn=self._service.arn,
@@ -108,6 +108,8 @@ class Rollout:
             configuration=self._service.configuration,
             breaker="MONITORING" if breaker else "DISABLED",
             threshold=scheduling.failure_threshold(self._service.desired_count) if breaker else 0,
+            alarms="MONITORING" if alarms["enable"] else "DISABLED",
+            alarm_names=list(alarms["alarmNames"]) if alarms["enable"] else [],
         )
         self._records.put(self._scope, record.arn, record)
         return record
@@ -164,6 +166,23 @@ class Rollout:
         if self.roll_back(primary, reason, "ECS deployment circuit breaker: rolling back to deploymentId {}."):
             self.story.tell(f"rolling back to deployment {self._service.deployments[0].id}.")
 
+    def alarm_detected(self, names: list[str]) -> None:
+        """Alarms are in ALARM: the deployment has failed, and is rolled back if that is wanted."""
+        primary = self._service.primary
+        assert primary is not None
+        self.story.tell(f"(deployment {primary.id}) deployment failed: alarm detected.")
+        record = self._fail(primary, "ECS deployment failed: alarm detected.")  # (?)
+        if record is not None:
+            record.alarms, record.triggered = "TRIGGERED", names
+        if not self._service.alarms["rollback"]:
+            if record is not None:
+                record.stopped_at = self._now
+                self._finish(record, "STOPPED", "")
+            return
+        reason = "Service deployment rolled back because a CloudWatch alarm was triggered."  # (?)
+        if self.roll_back(primary, reason, "ECS deployment alarm detected: rolling back to deploymentId {}."):  # (?)
+            self.story.tell(f"rolling back to deployment {self._service.deployments[0].id}.")
+
     def roll_back(self, failed: Deployment, reason: str, told: str) -> bool:
         """To the last completed deployment; False if there is none (the failed one then stays as it is, stalled)."""
         service, now = self._service, self._now
@@ -205,12 +224,14 @@ class Rollout:
         service, primary, now = self._service, self._service.primary, self._now
         assert primary is not None
         primary.rollout_state, primary.rollout_reason = "COMPLETED", f"ECS deployment {primary.id} completed."
-        primary.updated_at, primary.failed_tasks = now, 0
+        primary.updated_at, primary.failed_tasks, primary.bakes_until = now, 0, 0.0
         service.deployments = [primary]
         record = self._open_record(primary)
         if record is not None:
             if record.breaker == "MONITORING":
                 record.breaker = "MONITORING_COMPLETE"
+            if record.alarms == "MONITORING":
+                record.alarms = "MONITORING_COMPLETE"
             if record.rollback:
                 self._finish(record, "ROLLBACK_SUCCESSFUL", record.rollback["reason"])
             else:

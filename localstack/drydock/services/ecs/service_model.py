@@ -74,6 +74,8 @@ class Deployment:
     rollout_state: str = "IN_PROGRESS"
     rollout_reason: str = ""
     service_deployment_arn: str = ""
+    bakes_until: float = 0.0
+    """The end of the time in which its alarms are still looked at, once it is steady; 0 before"""
 
     @property
     def number(self) -> str:
@@ -103,6 +105,11 @@ class ServiceDeployment:
     failures: int = 0
     breaker: str = "DISABLED"
     threshold: int = 0
+    alarms: str = "DISABLED"
+    alarm_names: list[str] = field(default_factory=list)
+    triggered: list[str] = field(default_factory=list)
+    alarms_seen: bool = False
+    """Whether they have been looked at since the beginning"""
     rollback: dict[str, Any] = field(default_factory=dict)
     """reason, startedAt (lab seconds) and serviceRevisionArn"""
 
@@ -141,7 +148,9 @@ class ServiceDeployment:
             "deploymentCircuitBreaker": {
                 "status": self.breaker, "failureCount": self.failures, "threshold": self.threshold,
             },
-            "alarms": {"status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": []},
+            "alarms": {
+                "status": self.alarms, "alarmNames": self.alarm_names, "triggeredAlarmNames": self.triggered,
+            },
         }  # fmt: skip
 
 
@@ -238,6 +247,11 @@ class Service:
     def key(self) -> str:
         """Its name in the store: cluster/name."""
         return service_key(self.cluster_arn, self.name)
+
+    @property
+    def alarms(self) -> dict[str, Any]:
+        """Those that decide about deployments."""
+        return self.configuration.get("alarms", {"alarmNames": [], "enable": False, "rollback": False})
 
     @property
     def breaker(self) -> dict[str, bool]:

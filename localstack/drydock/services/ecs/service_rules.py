@@ -19,6 +19,8 @@ _LACKING = {
     "volumeConfigurations": "volumeConfigurations", "vpcLatticeConfigurations": "VPC Lattice",
 }  # fmt: skip
 """Parameters that AWS has and we would not act on: refused, never ignored"""
+MOST_ALARMS = 10
+"""Of a deployment configuration (?)"""
 _STRATEGIES = ("ROLLING", "BLUE_GREEN", "LINEAR", "CANARY")
 
 
@@ -104,8 +106,11 @@ def configuration(given: Params, held: Params | None, daemon: bool) -> Params:
     for member, what in (("lifecycleHooks", "lifecycle hooks"), ("bakeTimeInMinutes", "bake time")):
         if given.get(member):
             raise not_yet(f"{what} of a rolling deployment")
-    if given.get("alarms", {}).get("enable"):
-        raise not_yet("deployment alarms")
+    alarms = given.get("alarms") or {}
+    if alarms.get("enable") and not alarms.get("alarmNames"):
+        raise invalid("alarmNames must not be empty when deployment alarms are enabled.")  # (?)
+    if len(alarms.get("alarmNames") or []) > MOST_ALARMS:
+        raise invalid(f"alarmNames can have at most {MOST_ALARMS} items.")  # (?)
     base = held or {
         "deploymentCircuitBreaker": {"enable": False, "rollback": False},
         "maximumPercent": 100 if daemon else 200,
@@ -114,7 +119,7 @@ def configuration(given: Params, held: Params | None, daemon: bool) -> Params:
         "strategy": "ROLLING",
         "bakeTimeInMinutes": 0,
     }
-    kept = {**base, **{name: value for name, value in given.items() if name not in ("alarms", "lifecycleHooks")}}
+    kept = {**base, **{name: value for name, value in given.items() if name != "lifecycleHooks"}}
     least, most = kept["minimumHealthyPercent"], kept["maximumPercent"]
     if daemon and most > 100:
         raise invalid("The daemon scheduling strategy does not support values above 100 for maximumPercent")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from drydock import durations
 from drydock.services.ecs import placement, scheduling
+from drydock.services.ecs.deployment_alarms import POLL, DeploymentAlarms
 from drydock.services.ecs.model import Task
 from drydock.services.ecs.rollout import Rollout
 from drydock.services.ecs.scheduling import Ended, Limits, Plan, Seen
@@ -48,6 +49,7 @@ class ServiceWork:
         self._now = self._clock.now()
         self._wakes: list[float] = []
         self.rollout = Rollout(ecs.platform, scope, service, ecs.revisions, ecs.records)
+        self._alarms = DeploymentAlarms(ecs.platform, scope, service, ecs.records)
         self._story = self.rollout.story
         self._starter = Starter(ecs, scope, service)
         self._targets = Targets(ecs.controller.balancing, scope, ecs.tasks, self._story)
@@ -67,6 +69,8 @@ class ServiceWork:
             self.rollout.started()
             if self.rollout.is_broken:
                 self.rollout.break_off()
+            else:
+                await self._watch_alarms(service.primary, tasks)
             await self._keep_deployment(service.primary, tasks)
         self._keep()
         return min(self._wakes, default=None)
@@ -92,6 +96,15 @@ class ServiceWork:
             self._wakes.append(until)
         found = self._targets.health_of(task, in_grace=until > self._now)
         return "UNKNOWN" if found == "HEALTHY" and self._has_check(task) and task.health != "HEALTHY" else found
+
+    async def _watch_alarms(self, primary: Deployment, tasks: list[Task]) -> None:
+        """One that is in ALARM ends the deployment."""
+        running = any(task.started_by == primary.id and task.last_status == "RUNNING" for task in tasks)
+        ringing = await self._alarms.ask(primary, running)
+        if ringing and self._service.primary is primary:
+            self.rollout.alarm_detected(ringing)
+        elif self._alarms.watches(primary):
+            self._wakes.append(self._now + POLL)
 
     # -- tasks that ended
     def _account(self) -> None:
@@ -221,6 +234,9 @@ class ServiceWork:
             self._wakes.append(last)
             return
         if primary.rollout_state == "IN_PROGRESS":
+            if (until := self._alarms.bakes_until(primary, self._now)) > self._now:
+                self._wakes.append(until)
+                return
             self._story.over("steady")
             self.rollout.complete()
             self._ecs.forget_definitions(self._scope)

@@ -105,6 +105,8 @@ class ServiceOperations(ServiceViews):
         if params.get("role"):
             raise rules.invalid("You cannot specify an IAM role for services that require a service linked role.")
         service_rules.check_grace(params.get("healthCheckGracePeriodSeconds"), bool(params.get("loadBalancers")))
+        if controller == "EXTERNAL" and params.get("deploymentConfiguration", {}).get("alarms", {}).get("enable"):
+            raise rules.invalid("Deployment alarms are only supported with the ECS deployment controller.")  # (?)
         if controller == "EXTERNAL" and params.get("loadBalancers"):
             raise rules.invalid("LoadBalancers must be empty or null")
         service = Service(
