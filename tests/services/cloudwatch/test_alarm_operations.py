@@ -41,6 +41,8 @@ WEEK_TOO_LONG = (
         ({"Statistic": "Mean"}, "ValidationError", "at 'statistic' failed to satisfy constraint"),
         ({"EvaluateLowSampleCountPercentile": "ignore"}, "ValidationError",
             "can not be applied with statistic Average. This option is enabled only for percentile statistics."),
+        ({"Statistic": None, "ExtendedStatistic": "pr(0:1)", "EvaluateLowSampleCountPercentile": "ignore"},
+            "ValidationError", "This option is enabled only for percentile statistics."),
         ({"EvaluateLowSampleCountPercentile": "maybe"}, "ValidationError", "Option maybe is not supported."),
         ({"Period": None}, "ValidationError", "PutMetricAlarm request should have a Period parameter"),
         ({"Period": 45}, "ValidationError", "Period must be 10, 20, 30 or a multiple of 60"),

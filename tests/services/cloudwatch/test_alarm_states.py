@@ -245,6 +245,31 @@ def test_periods_below_a_minute_are_looked_at_each_ten_seconds(lab) -> None:
     lab.play(story)
 
 
+def test_an_alarm_that_cannot_be_evaluated_keeps_no_other_from_it(lab) -> None:
+    async def story() -> None:
+        await lab.put("a", Unit="Percent")
+        await lab.put("b")
+        values = lab.metrics.values
+
+        def broken(scope, queries, start, end):
+            if "Unit" in queries[0]["MetricStat"]:
+                raise AwsError("ValidationError", "no")
+            return values(scope, queries, start, end)
+
+        lab.metrics.values = broken
+        await lab.minute(90.0)
+        assert await lab.state("b") == "ALARM"
+        shown = await lab.alarm("a")
+        assert (shown["StateValue"], shown["EvaluationState"]) == ("INSUFFICIENT_DATA", "EVALUATION_ERROR")
+        lab.metrics.values = values
+        await lab.minute(90.0)
+        shown = await lab.alarm("a")
+        assert shown["StateValue"] == "ALARM"
+        assert "EvaluationState" not in shown
+
+    lab.play(story)
+
+
 def test_metric_math_looks_at_the_query_that_returns_data(lab) -> None:
     async def story() -> None:
         stat = {"Metric": {"Namespace": "App", "MetricName": "CPU"}, "Period": 60, "Stat": "Average"}

@@ -12,7 +12,14 @@ from typing import Any
 
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.services.cloudwatch.alarm_documents import STATISTICS
-from drydock.services.cloudwatch.alarm_rules import ANOMALY_COMPARISONS, COMPARISONS, DAY, HOUR, TREATMENTS
+from drydock.services.cloudwatch.alarm_rules import (
+    ANOMALY_COMPARISONS,
+    COMPARISONS,
+    DAY,
+    HOUR,
+    TREATMENTS,
+    is_percentile,
+)
 from drydock.store import Scope
 
 Params = dict[str, Any]
@@ -133,7 +140,7 @@ def _check_one_metric(params: Params) -> None:
         raise AwsError(
             "InvalidParameterValue", f"The value {extended} for parameter ExtendedStatistic is not supported."
         )
-    if params.get("EvaluateLowSampleCountPercentile") and not str(extended).startswith("p"):
+    if params.get("EvaluateLowSampleCountPercentile") and not is_percentile(str(extended)):
         raise invalid(
             f"Option evaluateLowSampleCountPercentile can not be applied with statistic {statistic or extended}. This "
             "option is enabled only for percentile statistics."

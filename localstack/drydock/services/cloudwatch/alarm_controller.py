@@ -113,6 +113,9 @@ class AlarmController:
         except AwsError as error:
             log.warning("alarm %s was not evaluated: %s", alarm.name, error)
             problem = "EVALUATION_ERROR"
+        except Exception:  # a defect of ours in one alarm keeps no other from being evaluated
+            log.exception("alarm %s was not evaluated", alarm.name)
+            problem = "EVALUATION_FAILURE"
         if problem != alarm.evaluation_state:
             alarm.evaluation_state = problem
             self._alarms.put(scope, alarm.name, alarm)
@@ -140,8 +143,8 @@ class AlarmController:
     def _repeat(self, scope: Scope, alarm: Alarm, verdict: Verdict, now: float) -> None:
         """Actions that are invoked again each minute while the state lasts."""
         arns = [arn for arn in alarm.actions(alarm.state) if arn.split(":")[2] in REPEATED]
-        last = self._repeated.get((scope, alarm.name), -MINUTE)
-        if not arns or not alarm.enabled or alarm.due or now - last < MINUTE - 1:
+        last = self._repeated.get((scope, alarm.name), 0.0)
+        if not arns or not alarm.enabled or alarm.due or now // MINUTE == last // MINUTE:
             return
         self._repeated[scope, alarm.name] = now
         data = documents.reason_data(alarm, verdict, now, {})

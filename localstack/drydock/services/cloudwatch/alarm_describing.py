@@ -191,6 +191,8 @@ def _page(found: Sequence[Any], params: Params, most: int = 50) -> tuple[Sequenc
     if token := params.get("NextToken"):
         try:
             start = int(base64.urlsafe_b64decode(token.encode()).decode().removeprefix("alarms:"))
+            if start < 0:
+                raise ValueError
         except (ValueError, binascii.Error):
             raise AwsError("InvalidNextToken", "The next token specified is invalid.") from None  # (?)
     size = params.get("MaxRecords") or most

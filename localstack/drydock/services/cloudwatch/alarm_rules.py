@@ -17,6 +17,7 @@ Source: CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing 
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -152,9 +153,14 @@ def _reason(rule: Rule, state: str | None, evaluated: tuple[Point, ...], filled:
     return f"Threshold Crossed: {who} {verb}. The most recent datapoints which crossed the threshold: [{shown}]{ends}."
 
 
+def is_percentile(statistic: str) -> bool:
+    """p99 and the like."""
+    return re.fullmatch(r"p\d+(\.\d+)?", statistic) is not None
+
+
 def samples_needed(statistic: str) -> float:
     """Below how many samples a percentile is not significant; 0 for what is no percentile."""
-    if not statistic.startswith("p"):
+    if not is_percentile(statistic):
         return 0
     percentile = float(statistic[1:]) / 100
     if percentile >= 0.5:

@@ -135,7 +135,7 @@ class AlarmOperations(AlarmDescriptions):
         if told is not None:
             try:
                 json.loads(told)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise AwsError("InvalidFormat", "StateReasonData is not valid JSON.") from None  # (?)
         alarm = self.alarms.get(scope, params["AlarmName"])
         if alarm is None:
