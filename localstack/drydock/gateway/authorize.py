@@ -67,7 +67,7 @@ REQUEST_KEYS: dict[str, dict[str, str]] = {
     },
     "ec2": {"ec2:instancetype": "InstanceType"},
     "kms": {"kms:requestalias": "KeyId"},
-    "ecs": {"ecs:task-definition": "taskDefinition"},
+    "ecs": {"ecs:task-definition": "taskDefinition", "ecs:container-name": "container"},
     "cloudformation": {"cloudformation:rolearn": "RoleARN", "cloudformation:templateurl": "TemplateURL"},
 }
 """Condition keys of single services that a parameter gives"""
