@@ -17,6 +17,7 @@ from labkit.clusters import draw_cluster
 from labkit.commands import expect_error, sh, skip_what_is_missing
 from labkit.drawing import diagram
 from labkit.errors import LabError
+from labkit.execute import execute
 from labkit.exercises import check, hint, quiz
 from labkit.instances import draw_instances
 from labkit.loads import load, show_report
@@ -47,6 +48,7 @@ __all__ = [
     "draw_scheduler",
     "draw_stack",
     "events",
+    "execute",
     "expect_error",
     "fast",
     "hint",

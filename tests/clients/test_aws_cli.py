@@ -6,13 +6,15 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.emulator_process import EmulatorProcess, wait_until
+from tests.emulator_process import ROOT, EmulatorProcess, wait_until
+from tests.services.ecs.exec_room import Room
 from tests.services.ecs.instances import AMI, INSTANCE_POLICY, JOIN, answers
 from tests.services.ecs.story import EXECUTION_POLICY, IMAGE, PYTHON, trust
 
@@ -26,12 +28,13 @@ def find_aws() -> str | None:
 
 @pytest.fixture
 def cli(emulator: EmulatorProcess, account: str, tmp_path: Path) -> Callable[..., Any]:
-    """``cli("ecs", "list-clusters")``: its output, parsed where it is JSON."""
+    """``cli("ecs", "list-clusters")``: its output, parsed where it is JSON. It finds programs in ``bin`` of the test's folder,
+    too."""
     program = find_aws()
     if program is None:
         pytest.skip("no AWS CLI here (Debian: apt install awscli)")
     environment = {
-        "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "test",
+        "PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1", "AWS_PAGER": "", "LANG": "C.UTF-8",
     }  # fmt: skip
 
@@ -168,3 +171,37 @@ def test_the_health_page_of_localstack(emulator: EmulatorProcess) -> None:
     told = emulator.get("/_localstack/health")
     assert told["services"]["ecs"] == "running"
     assert told["services"]["ec2"] in ("running", "available")
+
+
+PLUGIN = f"""#!{sys.executable}
+import sys
+sys.path.insert(0, {str(ROOT / "labs")!r})
+if sys.argv[1:]:
+    import json, pathlib
+    from labkit.data_channel import DataChannel
+    from labkit.shell import converse
+    pathlib.Path(sys.argv[0]).with_name("told.json").write_text(json.dumps(sys.argv[1:]))
+    print("Starting session with SessionId:", json.loads(sys.argv[1])["sessionId"])
+    sys.stdout.flush()
+    converse(DataChannel(json.loads(sys.argv[1])))
+"""
+"""labkit's client in the place of the Session Manager plug-in, called as the AWS CLI calls it"""
+
+
+def test_the_aws_cli_executes_a_command(
+    cli: Callable[..., Any], account: str, aws: Callable[..., Any], tmp_path: Path
+) -> None:
+    plugin = tmp_path / "bin" / "session-manager-plugin"
+    plugin.parent.mkdir()
+    plugin.write_text(PLUGIN)
+    plugin.chmod(0o755)
+    room = Room(aws, account)
+    task = room.task()
+    said = cli("ecs", "execute-command", "--cluster", "yard", "--task", task, "--container", "c0", "--interactive",
+               "--command", "sh -c 'echo from; hostname'")  # fmt: skip
+    told = json.loads((plugin.parent / "told.json").read_text())
+    assert f"Starting session with SessionId: {json.loads(told[0])['sessionId']}" in said
+    assert "from\n" in said
+    runtime_id = room.describe(task)["containers"][0]["runtimeId"]
+    assert told[1:3] == ["us-east-1", "StartSession"]
+    assert json.loads(told[4]) == {"Target": f"ecs:yard_{task.rpartition('/')[2]}_{runtime_id}"}
