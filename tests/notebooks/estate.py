@@ -25,6 +25,8 @@ def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
     scaling, elb, cloudformation = (
         client(emulator, account, name) for name in ("autoscaling", "elbv2", "cloudformation")
     )
+    cloudwatch, targets = (client(emulator, account, name) for name in ("cloudwatch", "application-autoscaling"))
+    alarms = cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     machines = [one for each in ec2.describe_instances()["Reservations"] for one in each["Instances"]]
     groups = ec2.describe_security_groups()["SecurityGroups"]
     roles = [role for role in iam.list_roles()["Roles"] if not role["Path"].startswith("/aws-service-role/")]
@@ -52,6 +54,11 @@ def left_behind(emulator: Emulator, account: str) -> dict[str, list[str]]:
         "launch templates": [each["LaunchTemplateName"] for each in ec2.describe_launch_templates()["LaunchTemplates"]],
         "Auto Scaling groups": [
             each["AutoScalingGroupName"] for each in scaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+        ],
+        "alarms": [each["AlarmName"] for kind in ("MetricAlarms", "CompositeAlarms") for each in alarms[kind]],
+        "dashboards": [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]],
+        "scalable targets": [
+            each["ResourceId"] for each in targets.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
         ],
         "instance profiles": [each["InstanceProfileName"] for each in iam.list_instance_profiles()["InstanceProfiles"]],
         "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],

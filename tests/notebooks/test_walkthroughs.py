@@ -204,6 +204,19 @@ def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
     subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"] if subnet["DefaultForAz"]][:2]
     elb.create_load_balancer(Name="l", Subnets=subnets)
     elb.create_target_group(Name="t", Protocol="HTTP", Port=80, VpcId=vpc)
+    cloudwatch = client(emulator, account, "cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="a", Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    cloudwatch.put_dashboard(DashboardName="d", DashboardBody=json.dumps({"widgets": []}))
+    ecs.create_service(
+        cluster="c", serviceName="s", taskDefinition="f", desiredCount=0, launchType="EC2"
+    )
+    client(emulator, account, "application-autoscaling").register_scalable_target(
+        ServiceNamespace="ecs", ResourceId="service/c/s", ScalableDimension="ecs:service:DesiredCount", MinCapacity=0,
+        MaxCapacity=1,
+    )  # fmt: skip
     assert set(left_behind(emulator, account)) == {
         "stacks",
         "VPCs",
@@ -224,6 +237,9 @@ def test_what_a_chapter_leaves_behind_would_be_seen(emulator: Emulator) -> None:
         "Auto Scaling groups",
         "load balancers",
         "target groups",
+        "alarms",
+        "dashboards",
+        "scalable targets",
     }
     fresh(emulator, account)
     assert left_behind(emulator, account) == {}

@@ -132,6 +132,27 @@ def _grown(template: str = "TEMPLATE", execute: bool = False, **parameters: obje
     return "\n".join([*lines, f"execute('lab11', {name!r})"] if execute else lines)
 
 
+def _scaled(more: float, less: float | None, run: bool) -> str:
+    """Chapter 14: the service scaled at these thresholds, and whether the customers came afterwards."""
+    lines = [f"alarm('lab14-more', 'GreaterThanThreshold', {more}, 1, policy('lab14-more', up, cooldown=0))"]
+    if less is None:
+        lines.append("cloudwatch.delete_alarms(AlarmNames=['lab14-less'])")
+    else:
+        lines.append(f"alarm('lab14-less', 'LessThanThreshold', {less}, 1, policy('lab14-less', down, cooldown=0))")
+    return "\n".join([*lines, "answer = a_while(10)" if run else "answer = []"])
+
+
+def _errors(expression: str = "100 * FILL(errors, 0) / requests", **given: object) -> str:
+    """Chapter 14: the alarm for errors with another expression or other members; trouble comes afterwards."""
+    base = {"EvaluationPeriods": 1, "Threshold": 5, "TreatMissingData": "notBreaching"} | given
+    return (
+        "cloudwatch.put_metric_alarm(AlarmName='lab14-errors', ComparisonOperator='GreaterThanThreshold', Metrics=["
+        "dict(Id='errors', MetricStat=count('HTTPCode_Target_5XX_Count'), ReturnData=False), "
+        "dict(Id='requests', MetricStat=count('RequestCount'), ReturnData=False), "
+        f"dict(Id='share', Expression={expression!r}, ReturnData=True)], **{base!r})\nanswer = 'ALARM'"
+    )
+
+
 WRONG: dict[str, list[WrongAnswer]] = {
     "00": [
         WrongAnswer("greeting", 'answer = run("lab00-greeter")["taskArn"]', "NAME was never set"),
@@ -402,5 +423,35 @@ WRONG: dict[str, list[WrongAnswer]] = {
         WrongAnswer("admin", _admin(5, "/api/admin*"), "/api/administrators does not reach api any more: 403"),
         WrongAnswer("admin", _admin(5, "/api/admin/*", "/api/admin", "/api/"), "/api/ does not reach api any more"),
         WrongAnswer("admin", _admin(5, "/api/admin/*", "/api/admin", "/"), "/ does not reach web any more"),
+    ],
+    "14": [
+        WrongAnswer("flap", "answer = 'calm'", "'calm' is not what a_while() returns"),
+        WrongAnswer(
+            "flap",
+            "scaling.register_scalable_target(**what, MinCapacity=2, MaxCapacity=2); answer = []",
+            "may not have 1 to 4 tasks",
+        ),
+        WrongAnswer(
+            "flap",
+            "scaling.register_scalable_target(**what, MinCapacity=1, MaxCapacity=4)\n" + _scaled(95, 15, run=False),
+            "rings above 95 % only",
+        ),
+        WrongAnswer("flap", _scaled(60, 15, run=False), "the customers have not come for 5 minutes"),
+        WrongAnswer("flap", _scaled(60, None, run=False), "nothing makes the service shrink any more"),
+        WrongAnswer("flap", _scaled(40, 35, run=True), "since you changed the alarms it was set to"),
+        WrongAnswer(
+            "errors", "cloudwatch.delete_alarms(AlarmNames=['lab14-errors']); answer = 1", "there is no alarm lab14-errors"
+        ),
+        WrongAnswer(
+            "errors",
+            "cloudwatch.put_metric_alarm(AlarmName='lab14-errors', Namespace='AWS/ApplicationELB', Statistic='Sum', Period=60,"
+            " MetricName='HTTPCode_Target_5XX_Count', Dimensions=of_balancer, EvaluationPeriods=1, Threshold=5,"
+            " ComparisonOperator='GreaterThanThreshold'); answer = 'OK'",
+            "it looks at one metric, and not at a share of two",
+        ),
+        WrongAnswer("errors", _errors(EvaluationPeriods=3), "it waits for 3 minutes"),
+        WrongAnswer("errors", _errors(TreatMissingData="missing"), "it says that it does not know"),
+        WrongAnswer("errors", _errors("FILL(errors, 0) / requests"), "at worst its expression was 0."),
+        WrongAnswer("errors", _errors(Threshold=50), "it rings above 50 %"),
     ],
 }
