@@ -6,6 +6,7 @@ from drydock.services.cloudformation.types import (
     alarms,
     balancing,
     containers,
+    dashboards,
     gateways,
     groups,
     identity,
@@ -33,7 +34,8 @@ TABLE: dict[str, ResourceType] = {
         gateways,
         scaling,
         alarms,
-    )  # fmt: skip
+        dashboards,
+    )
     for kind in module.TYPES
 }
 """By the type's name"""
