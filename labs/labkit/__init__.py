@@ -15,6 +15,7 @@ from labkit.cleaning import cleanup
 from labkit.clocks import clock, fast, now
 from labkit.clusters import draw_cluster
 from labkit.commands import expect_error, sh, skip_what_is_missing
+from labkit.dashboards import draw_dashboard
 from labkit.drawing import diagram
 from labkit.errors import LabError
 from labkit.execute import execute
@@ -43,6 +44,7 @@ __all__ = [
     "draw_answers",
     "draw_balancer",
     "draw_cluster",
+    "draw_dashboard",
     "draw_instances",
     "draw_network",
     "draw_scheduler",
