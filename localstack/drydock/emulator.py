@@ -134,7 +134,7 @@ class Emulator:
             self.platform, self.runtime, self.images, self.iam, self.network, self.dataplane, self._pass_on,
             self._ask_moto, self.authorizer.check, instant=config.instant,
         )  # fmt: skip
-        self.sessions = Sessions(self.platform)
+        self.sessions = Sessions(self.platform, f"127.0.0.1:{self.port}")
         self.ecs = Ecs(
             self.platform, self.runtime, self.images, self.iam, self.dataplane, self.network, self.ec2.machines,
             self.sessions, instant=config.instant,

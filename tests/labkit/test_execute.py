@@ -118,9 +118,10 @@ def test_a_shell_in_a_terminal(screen: Screen) -> None:
     screen.resize(77, 11)
     screen.type("while ! stty size | grep -q '11 77'; do sleep 0.1; done; echo re''sized\r")
     screen.until(r"resized\r\n")
-    screen.type("sleep 300; echo af''ter\r")
-    screen.until(r"af''ter\r\n")
+    screen.type("echo be''gun; sleep 300; echo af''ter\r")
+    screen.until(r"begun\r\n")
     screen.type("\x03")
+    screen.until(r"\^C\s+[#$] ")
     screen.type("echo st''ill\r")
     screen.until(r"still\r\n")
     assert "after" not in screen.text

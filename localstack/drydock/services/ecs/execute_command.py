@@ -17,7 +17,6 @@ from drydock.services.ecs.exec_audit import NotEncrypted, Recording
 from drydock.services.ecs.model import Cluster, Container, Task
 from drydock.services.ecs.tags import TagOperations
 from drydock.services.ecs.terminal import Terminal
-from drydock.services.ssm.api import stream_url
 from drydock.services.ssm.channel import DataChannel
 from drydock.services.ssm.sessions import Sessions
 from drydock.store import Scope
@@ -57,7 +56,7 @@ class ExecuteCommandOperations(TagOperations):
             "containerArn": container.arn,
             "containerName": container.name,
             "interactive": True,
-            "session": {"sessionId": name, "streamUrl": stream_url(request, name), "tokenValue": token},
+            "session": {"sessionId": name, "streamUrl": self.sessions.url(request, name), "tokenValue": token},
             "taskArn": task.arn,
         }
 

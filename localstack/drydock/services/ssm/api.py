@@ -27,7 +27,7 @@ class Ssm(Service):
         session = self._sessions.find(name, request.scope)
         if session is None or session.running is None:
             raise AwsError("DoesNotExistException", f"Session {name} does not exist.")  # (?)
-        return {"SessionId": name, "TokenValue": session.fresh_token(), "StreamUrl": stream_url(request, name)}
+        return {"SessionId": name, "TokenValue": session.fresh_token(), "StreamUrl": self._sessions.url(request, name)}
 
     def terminate_session(self, request: Request, params: Params) -> dict[str, Any]:
         """One that is not there any more has been terminated."""
@@ -35,12 +35,3 @@ class Ssm(Service):
         if session is not None:
             self._sessions.terminate(session)
         return {"SessionId": params["SessionId"]}
-
-    async def reset(self, account: str | None) -> None:
-        await self._sessions.close(account)
-
-
-def stream_url(request: Request, name: str) -> str:
-    """Where the client finds the data channel: under the name by which it found us."""
-    host = request.headers.get("host", "127.0.0.1:4566")
-    return f"ws://{host}/v1/data-channel/{name}?role=publish_subscribe"

@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from drydock.clock import Clock
+from drydock.request import Request
 from drydock.services.service import Platform
 from drydock.services.ssm.channel import ChannelEnded, Connection, DataChannel
 from drydock.store import Scope
@@ -71,11 +72,17 @@ class Session:
 
 
 class Sessions:
-    """All sessions of the emulator."""
+    """All sessions of the emulator, which is at ``address`` (host and port)."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, address: str) -> None:
         self._platform = platform
+        self._address = address
         self._sessions: dict[str, Session] = {}
+
+    def url(self, request: Request, name: str) -> str:
+        """Where the client finds the data channel: under the name by which it found us."""
+        host = request.headers.get("host", self._address)
+        return f"ws://{host}/v1/data-channel/{name}?role=publish_subscribe"
 
     def begin(self, scope: Scope, name: str, run: Run) -> str:
         """The token for the session's first channel. What nobody opens in time is forgotten."""
