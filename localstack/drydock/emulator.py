@@ -65,7 +65,7 @@ from drydock.services.service import Platform, Service
 from drydock.services.ssm.api import Ssm
 from drydock.services.ssm.sessions import Sessions
 from drydock.services.sts.api import Sts
-from drydock.services.whereabouts import Whereabouts
+from drydock.services.whereabouts import ServerCertificates, Whereabouts
 from drydock.store import Scope, Store
 
 if TYPE_CHECKING:
@@ -148,8 +148,9 @@ class Emulator:
         self.ec2.machines.on_state = self.autoscaling.controller.changed
         self.elbv2 = Elbv2(
             self.platform, self.dataplane.balancers, self.network, Whereabouts(self.ecs, self.ec2.machines),
-            lambda: self.runtime, instant=config.instant,
+            lambda: self.runtime, ServerCertificates(self.iam), instant=config.instant,
         )  # fmt: skip
+        self.iam.certificate_user = lambda certificate: self.elbv2.user_of_certificate(certificate.arn)
         self.cloudformation = Deferred(self.platform, "cloudformation", self._make_cloudformation)
         self.cloudwatch = CloudWatch(self.platform)
         self.logs = Logs(self.platform)

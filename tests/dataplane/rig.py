@@ -47,11 +47,18 @@ def group(arn: str, *targets: tuple[str, int, str], **given: Any) -> dict[str, A
 def configuration(groups: list[dict[str, Any]], rules: list[dict[str, Any]], **given: Any) -> dict[str, Any]:
     """Of a load balancer with one listener, ``l``."""
     admitted = given.pop("admitted", True)
-    listener = {"id": "l", "port": 80, "admitted": admitted, "shows_server": True, "rules": rules}
+    listener = {
+        "id": "l",
+        "port": 80,
+        "admitted": admitted,
+        "shows_server": True,
+        "rules": rules,
+        "tls": given.pop("tls", None),
+    }
     base = {
         "lb": LB, "name": "web-1.us-east-1.elb.localhost", "salt": "salt", "speed": 1.0, "idle": 60.0, "keep_alive": 3600.0,
         "drop_odd_names": False, "preserve_host": False, "forwarded_for": "append", "client_port": False,
-        "groups": groups, "listeners": [listener],
+        "ports": [], "groups": groups, "listeners": [listener],
     }  # fmt: skip
     return base | given
 

@@ -124,6 +124,7 @@ class Authorizer:
             "role": directory.roles.get(scope, key),
             "policy": directory.policies.get(scope, key),
             "instance-profile": directory.profiles.get(scope, key),
+            "server-certificate": directory.certificates.get(scope, key),
         }[kind]
         return found.arn if found is not None else f"arn:aws:iam::{account}:{kind}{path}{name}"
 

@@ -5,8 +5,27 @@ from __future__ import annotations
 from drydock.network.rules import End
 from drydock.services.ec2.machines import Machines
 from drydock.services.ecs.api import Ecs
+from drydock.services.elbv2.certificates import Certificate
 from drydock.services.elbv2.reaching import Place
-from drydock.store import Scope
+from drydock.services.iam.api import Iam
+from drydock.store import GLOBAL, Scope
+
+
+class ServerCertificates:
+    """Of IAM."""
+
+    def __init__(self, iam: Iam) -> None:
+        self._iam = iam
+
+    def __call__(self, scope: Scope, arn: str) -> Certificate | None:
+        """By its ARN; None if there is none."""
+        parts = arn.split(":", 5)
+        if len(parts) < 6 or parts[2] != "iam" or not parts[5].startswith("server-certificate/"):
+            return None
+        found = self._iam.directory.certificates.get(Scope(scope.account, GLOBAL), arn.rpartition("/")[2].lower())
+        if found is None or found.arn != arn:
+            return None
+        return Certificate("\n".join(part for part in (found.body, found.chain) if part), found.key, tuple(found.names))
 
 
 class Whereabouts:

@@ -291,7 +291,7 @@ def test_what_is_remembered_of_a_head_is_what_is_read(lines: list[str], first: b
         except Refused as refusal:
             assert refusal.status == afresh or (first and "host" in str(afresh) and refusal.status == 400)
             break
-        written(head, Balancer("a", "s", lambda *_: None), 80, "10.0.0.9", 1)
+        written(head, Balancer("a", "s", lambda *_: None), "http", 80, "10.0.0.9", 1)
         assert seen(lambda fields=head.fields: fields) == afresh
     answer = b"HTTP/1.1 200 OK\r\n" + rest
     fresh = seen(lambda: answer_head(answer, second))

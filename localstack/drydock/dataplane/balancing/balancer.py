@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +179,11 @@ class Place:
         self.port = 80
         self.rules: list[Rule] = []
         self.shows_server = True
+        self.scheme = "http"
+        self.tls: dict[str, Any] | None = None
+        self.serves: dict[str, Any] | None = None
+        """The TLS with which ``servers`` accept"""
+        self.context: ssl.SSLContext | None = None
         self.admitted = True
         self.listeners: list[socket.socket] = []
         self.servers: list[asyncio.Server | Door] = []
@@ -203,6 +209,8 @@ class Balancer:
         self.preserves_host = False
         self.forwarded_for = "append"
         self.with_client_port = False
+        self.ports: dict[int, int] = {}
+        """Of this machine, by those of the listeners that they lead to"""
         self._connect = connect
 
     def connect(self, target: Target) -> None:
@@ -225,6 +233,7 @@ class Balancer:
         self.idle_seconds, self.keep_alive_seconds = given["idle"], given["keep_alive"]
         self.drops_odd_names, self.preserves_host = given["drop_odd_names"], given["preserve_host"]
         self.forwarded_for, self.with_client_port = given["forwarded_for"], given["client_port"]
+        self.ports = dict(given["ports"])
         before, self.groups = self.groups, {}
         for each in given["groups"]:
             group = self.groups[each["arn"]] = (
@@ -236,6 +245,7 @@ class Balancer:
             place = self.places[each["id"]] = places.pop(each["id"]) if each["id"] in places else Place(self)
             place.port, place.rules = each["port"], chain(each["rules"])
             place.shows_server, place.admitted = each["shows_server"], each["admitted"]
+            place.tls, place.scheme = each["tls"], "https" if each["tls"] else "http"
         for group in before.values():
             for target in group.targets.values():
                 target.leave()

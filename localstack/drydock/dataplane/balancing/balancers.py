@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from drydock.dataplane.balancing import checks, links
+from drydock.dataplane.balancing import checks, links, tls
 from drydock.dataplane.balancing.back import Upstream
 from drydock.dataplane.balancing.balancer import Balancer, Place, Target
 from drydock.dataplane.balancing.front import Client
@@ -141,19 +141,27 @@ class Balancers:
     async def _open(self, place: Place) -> None:
         """Accept where clients are admitted; elsewhere nobody answers, as behind a security group."""
         async with place.turn:
-            if not place.admitted or place.closed:
+            if not place.admitted or place.closed or place.serves != place.tls:
                 for server in place.servers:
                     server.close()
                 place.servers.clear()
+            if place.serves != place.tls:
+                place.context = tls.context_of(place.tls) if place.tls else None
+                place.serves = place.tls
+            if not place.admitted or place.closed:
                 return
             for listener in place.listeners[len(place.servers) :]:
-                place.servers.append(await self._accepting(listener.dup(), lambda: Client(place, self._ticker)))
+                place.servers.append(await self._accepting(listener.dup(), place))
 
-    async def _accepting(self, listener: socket.socket, make: Callable[[], Client]) -> asyncio.Server | Door:
+    async def _accepting(self, listener: socket.socket, place: Place) -> asyncio.Server | Door:
+        def make() -> Client:
+            return Client(place, self._ticker)
+
         listener.listen(BACKLOG)
-        if self._links is not None:
+        if self._links is not None and place.context is None:
             return self._links.open(listener, make)
-        return await asyncio.get_running_loop().create_server(make, sock=listener, backlog=BACKLOG)
+        given = tls.given(place.context)
+        return await asyncio.get_running_loop().create_server(make, sock=listener, backlog=BACKLOG, **given)
 
     def _close(self, places: list[Place]) -> None:
         for place in places:
@@ -181,11 +189,12 @@ class Balancers:
     async def _adopt(self, place: Place, found: socket.socket, data: bytes) -> None:
         client = Client(place, self._ticker)
         try:
-            if self._links is not None:
+            if self._links is not None and place.context is None:
                 self._links.adopt(found, client)
             else:
                 found.setblocking(False)
-                await asyncio.get_running_loop().connect_accepted_socket(lambda: client, found)
+                given = tls.given(place.context)
+                await asyncio.get_running_loop().connect_accepted_socket(lambda: client, found, **given)
         except OSError:
             found.close()
             return

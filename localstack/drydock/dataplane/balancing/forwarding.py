@@ -21,8 +21,10 @@ _BEGUN = b"%016x" % random.getrandbits(64)
 _numbers = itertools.count(random.getrandbits(32))
 """With which the numbers of this process's requests begin and end"""
 
+_SCHEMES = {"http": b"http", "https": b"https"}
 
-def written(head: RequestHead, balancer: Balancer, port: int, address: str, client_port: int) -> bytes:
+
+def written(head: RequestHead, balancer: Balancer, scheme: str, port: int, address: str, client_port: int) -> bytes:
     """A request's head as the target gets it. ``port`` is the listener's, ``address`` the client's."""
     fields = head.fields
     clients = b""
@@ -34,8 +36,17 @@ def written(head: RequestHead, balancer: Balancer, port: int, address: str, clie
     elif balancer.forwarded_for == "preserve" and fields.forwarded_for:
         clients = b"X-Forwarded-For: %b\r\n" % b", ".join(fields.forwarded_for)
     return (
-        b"%b %b HTTP/1.1\r\n%bX-Forwarded-Proto: http\r\nX-Forwarded-Port: %d\r\nHost: %b\r\nX-Amzn-Trace-Id: %b\r\n%b"
-        % (head.method, head.target, clients, port, host_of(head, balancer, port), traced(fields.trace), fields.rest)
+        b"%b %b HTTP/1.1\r\n%bX-Forwarded-Proto: %b\r\nX-Forwarded-Port: %d\r\nHost: %b\r\nX-Amzn-Trace-Id: %b\r\n%b"
+        % (
+            head.method,
+            head.target,
+            clients,
+            _SCHEMES[scheme],
+            port,
+            host_of(head, balancer, port),
+            traced(fields.trace),
+            fields.rest,
+        )
     )
 
 

@@ -240,7 +240,10 @@ class Client(asyncio.Protocol):
         elif action["type"] == "redirect":
             self.place.balancer.counts.own["HTTP_Redirect_Count"] += 1
             self.place.balancer.counts.refused(action["status"])
-            location = matching.redirection(action, head, "http", self.place.port, self.place.balancer.name)
+            ports = self.place.balancer.ports if self.address == INTERNET else {}
+            location = matching.redirection(
+                action, head, self.place.scheme, self.place.port, self.place.balancer.name, ports
+            )
             self._own(action["status"], fields=[("Location", location)])
         else:
             self.place.balancer.counts.own["HTTP_Fixed_Response_Count"] += 1
@@ -255,7 +258,7 @@ class Client(asyncio.Protocol):
         if target is None:
             self._fail_own(503)
             return
-        self._request = forwarding.written(head, balancer, self.place.port, self.address, self.port)
+        self._request = forwarding.written(head, balancer, self.place.scheme, self.place.port, self.address, self.port)
         target.tally.requests += 1
         self._send_to(target)
 

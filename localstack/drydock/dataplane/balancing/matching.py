@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -122,10 +122,17 @@ def matching(rules: list[Rule], head: RequestHead, client: str) -> Rule:
     return rules[-1]
 
 
-def redirection(action: dict[str, Any], head: RequestHead, scheme: str, port: int, fallback_host: str) -> str:
+def redirection(
+    action: dict[str, Any],
+    head: RequestHead,
+    scheme: str,
+    port: int,
+    fallback_host: str,
+    ports: Mapping[int, int] | None = None,
+) -> str:
     """The Location. Source: "Redirect actions": placeholders #{protocol}, #{host}, #{port}, #{path}, #{query}; a port is
-    always in it. A client that came by another port of this machine than the listener's is led back to that one, unless the rule
-    says otherwise."""
+    always in it. A client that came by another port of this machine than the listener's is led back to that one; where the rule
+    names the port of another listener, to the one that leads there (``ports``)."""
     host, _, came_by = (head.host or b"").decode("latin-1").rpartition(":") if b":" in (head.host or b"") else (
         (head.host or b"").decode("latin-1"), "", "")  # fmt: skip
     given = {
@@ -141,5 +148,8 @@ def redirection(action: dict[str, Any], head: RequestHead, scheme: str, port: in
 
     protocol = filled(action.get("protocol") or "#{protocol}").lower()
     query = filled(action.get("query", "#{query}"))
-    place = f"{filled(action.get('host') or '#{host}')}:{filled(action.get('port') or '#{port}')}"
+    to_port = filled(action.get("port") or "#{port}")
+    if ports and action.get("port", "#{port}") != "#{port}" and to_port.isdigit():
+        to_port = str(ports.get(int(to_port), to_port))
+    place = f"{filled(action.get('host') or '#{host}')}:{to_port}"
     return f"{protocol}://{place}{filled(action.get('path') or '/#{path}')}" + (f"?{query}" if query else "")

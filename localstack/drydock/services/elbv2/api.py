@@ -8,6 +8,7 @@ from typing import Any
 from drydock.dataplane.balancers import Balancers
 from drydock.network.facts import Facts
 from drydock.runtime.interface import Runtime
+from drydock.services.elbv2.certificates import Certificates
 from drydock.services.elbv2.controller import Controller
 from drydock.services.elbv2.model import Listener, LoadBalancer, Rule, TargetGroup
 from drydock.services.elbv2.reaching import Reaching, Whereabouts, network_of
@@ -27,6 +28,7 @@ class Elbv2(TagOperations):
         network: Facts,
         whereabouts: Whereabouts,
         runtime: Callable[[], Runtime],
+        certificates: Certificates,
         instant: bool,
     ) -> None:
         super().__init__(platform)
@@ -34,6 +36,7 @@ class Elbv2(TagOperations):
         self.listeners = platform.store.collection(Listener, "elbv2", "listener")
         self.rules = platform.store.collection(Rule, "elbv2", "rule")
         self.groups = platform.store.collection(TargetGroup, "elbv2", "target-group")
+        self.certificates = certificates
         reaching = Reaching(self.balancers, network, whereabouts, runtime)
         self.plane = plane
         self.controller = Controller(self, plane, network, reaching, instant)
@@ -51,7 +54,7 @@ class Elbv2(TagOperations):
         return list(self.controller.faults())
 
     def instead_of(self, operation: str) -> str:
-        return "Application Load Balancers with HTTP listeners are there; certificates and trust stores are not."
+        return "Application Load Balancers with HTTP and HTTPS listeners are there; trust stores are not."
 
     def named(self, host: str, port: int | None) -> tuple[str, str] | None:
         """The load balancer and the place of the listener that a Host field names: port 80 unless it names another."""
@@ -59,7 +62,7 @@ class Elbv2(TagOperations):
         for scope, _, balancer in self.balancers.all():
             if balancer.dns_name.lower() == name and not balancer.deleting:
                 for listener in self.listeners_of(scope, balancer.arn):
-                    if listener.port == (port or 80) and balancer.state == "active":
+                    if (listener.port, listener.protocol) == (port or 80, "HTTP") and balancer.state == "active":
                         return balancer.arn, listener.place
         return None
 

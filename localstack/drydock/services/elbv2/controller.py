@@ -26,7 +26,7 @@ from drydock.services.elbv2.sockets import bound
 from drydock.store import Scope
 
 if TYPE_CHECKING:
-    from drydock.services.elbv2.registry import Registry
+    from drydock.services.elbv2.certificates import CertificateOperations
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 class Controller:
     """``instant``: states take no lab time of their own."""
 
-    def __init__(self, registry: Registry, plane: Balancers, network: Facts, reaching: Reaching, instant: bool) -> None:
+    def __init__(
+        self, registry: CertificateOperations, plane: Balancers, network: Facts, reaching: Reaching, instant: bool
+    ) -> None:
         self._of = registry
         self._platform = registry.platform
         self._plane = plane
@@ -341,14 +343,22 @@ class Controller:
         listeners = self._of.listeners_of(scope, balancer.arn)
         known = [self._of.groups.get(scope, arn) for arn in self._of.groups_of(scope, balancer.arn)]
         given = [
-            (each, self._of.rules_of(scope, each.arn), not self.why_blocked.get(each.arn, "not known yet"))
+            (
+                each,
+                self._of.rules_of(scope, each.arn),
+                not self.why_blocked.get(each.arn, "not known yet"),
+                self._of.tls_of(scope, each),
+            )
             for each in listeners
         ]
         speed = self._platform.clock(scope.account).speed
         groups = [group for group in known if group is not None]
         self._plane.configure(rules.configuration(balancer, given, groups, speed))
+        before = [listener.local_port for listener in listeners]
         for listener in listeners:
             self._open(scope, balancer, listener)
+        if before != [listener.local_port for listener in listeners]:
+            self._plane.configure(rules.configuration(balancer, given, groups, speed))
         self.beat(scope.account)
 
     def _open(self, scope: Scope, balancer: LoadBalancer, listener: Listener) -> None:
@@ -393,7 +403,7 @@ class Controller:
             if balancer.state == "active" and not balancer.deleting:
                 for listener in self._of.listeners_of(scope, balancer.arn):
                     for host, port in self._plane.listens(balancer.arn, listener.place):
-                        yield balancer, listener, f"http://{host}:{port}"
+                        yield balancer, listener, f"{listener.scheme}://{host}:{port}"
 
     def faults(self) -> Iterator[str]:
         """Every listener of an active load balancer has a socket."""

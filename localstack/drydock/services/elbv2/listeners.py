@@ -7,16 +7,15 @@ from typing import Any
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.request import Request
 from drydock.services.elbv2 import attributes, checks, errors
-from drydock.services.elbv2.load_balancers import LoadBalancerOperations
+from drydock.services.elbv2.certificates import CertificateOperations
 from drydock.services.elbv2.model import Listener
 from drydock.services.elbv2.registry import Params
 
 MOST_LISTENERS = 50
 
 
-class ListenerOperations(LoadBalancerOperations):
-    """CreateListener, DeleteListener, ModifyListener, DescribeListeners, ...ListenerAttributes,
-    DescribeListenerCertificates."""
+class ListenerOperations(CertificateOperations):
+    """CreateListener, DeleteListener, ModifyListener, DescribeListeners, ...ListenerAttributes."""
 
     async def create_listener(self, request: Request, params: Params) -> dict[str, Any]:
         """It serves at once if its load balancer is active."""
@@ -28,6 +27,7 @@ class ListenerOperations(LoadBalancerOperations):
         if protocol is None:
             raise errors.invalid("A listener protocol must be specified")
         self._check_protocol(protocol, params, "CreateListener")
+        arns, policy = self.secured(scope, None, params) if protocol == "HTTPS" else ([], "")
         actions = checks.actions_of(params["DefaultActions"], "CreateListener")
         checks.check_tags(params.get("Tags", []))
         others = self.listeners_of(scope, balancer.arn)
@@ -40,6 +40,7 @@ class ListenerOperations(LoadBalancerOperations):
         arn = self._arn_under(request, balancer.arn.replace(":loadbalancer/", ":listener/", 1), "listener")
         default = self._arn_under(request, arn.replace(":listener/", ":listener-rule/", 1), "rule")
         made = Listener(arn, balancer.arn, port, protocol, actions, default, tags=list(params.get("Tags", [])))
+        made.certificates, made.ssl_policy = arns, policy
         self.listeners.put(scope, arn, made)
         await self.changed(request)
         return {"Listeners": [made.describe()]}
@@ -52,9 +53,13 @@ class ListenerOperations(LoadBalancerOperations):
         if protocol not in ("HTTP", "HTTPS"):
             raise errors.invalid(f"Listener protocol '{protocol}' must be one of 'HTTP, HTTPS'")
         if protocol == "HTTPS":
-            raise NotImplementedByDrydock(
-                "elbv2", f"{operation} with Protocol HTTPS", "Use HTTP: there are no certificates."
-            )
+            if (params.get("MutualAuthentication") or {}).get("Mode", "off") != "off":
+                raise NotImplementedByDrydock(
+                    "elbv2", f"{operation} with MutualAuthentication", "There are no trust stores."
+                )
+            if params.get("AlpnPolicy"):
+                raise errors.configuration("AlpnPolicy cannot be specified for HTTPS listeners")  # (?)
+            return
         if params.get("Certificates"):
             raise errors.invalid("A certificate cannot be specified for HTTP listeners")
         if params.get("SslPolicy"):
@@ -77,7 +82,9 @@ class ListenerOperations(LoadBalancerOperations):
         scope = request.scope
         found = self.listener(scope, params["ListenerArn"])
         balancer = self.balancer(scope, found.load_balancer_arn)
-        self._check_protocol(params.get("Protocol") or found.protocol, params, "ModifyListener")
+        protocol = params.get("Protocol") or found.protocol
+        self._check_protocol(protocol, params, "ModifyListener")
+        arns, policy = self.secured(scope, found, params) if protocol == "HTTPS" else ([], "")
         port = params.get("Port") or found.port
         if any(o.port == port and o is not found for o in self.listeners_of(scope, balancer.arn)):
             code, message = errors.DUPLICATE_LISTENER
@@ -88,6 +95,7 @@ class ListenerOperations(LoadBalancerOperations):
             self.check_groups(scope, balancer, actions)
         moved = port != found.port
         found.port, found.default_actions = port, actions
+        found.protocol, found.certificates, found.ssl_policy = protocol, arns, policy
         if moved:
             found.local_port = 0
         self.listeners.put(scope, found.arn, found)
@@ -127,8 +135,3 @@ class ListenerOperations(LoadBalancerOperations):
         self.listeners.put(request.scope, found.arn, found)
         await self.changed(request)
         return {"Attributes": attributes.shown(attributes.LISTENER, found.attributes)}
-
-    def describe_listener_certificates(self, request: Request, params: Params) -> dict[str, Any]:
-        """None: listeners are HTTP."""
-        self.listener(request.scope, params["ListenerArn"])
-        return {"Certificates": []}

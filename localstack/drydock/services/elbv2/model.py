@@ -94,6 +94,14 @@ class Listener:
     attributes: dict[str, str] = field(default_factory=dict)
     tags: Tags = field(default_factory=list)
     local_port: int = 0
+    certificates: list[str] = field(default_factory=list)
+    """ARNs, the default one's first; empty without TLS"""
+    ssl_policy: str = ""
+
+    @property
+    def scheme(self) -> str:
+        """Of its URLs."""
+        return self.protocol.lower()
 
     @property
     def place(self) -> str:
@@ -102,13 +110,20 @@ class Listener:
 
     def describe(self) -> Document:
         """AWS's form."""
-        return {
+        shape = {
             "ListenerArn": self.arn,
             "LoadBalancerArn": self.load_balancer_arn,
             "Port": self.port,
             "Protocol": self.protocol,
             "DefaultActions": self.default_actions,
         }
+        if self.certificates:
+            shape |= {
+                "Certificates": [{"CertificateArn": self.certificates[0]}],
+                "SslPolicy": self.ssl_policy,
+                "MutualAuthentication": {"Mode": "off"},
+            }
+        return shape
 
     def default_rule(self) -> Document:
         """The rule that applies when no other does, in AWS's form."""

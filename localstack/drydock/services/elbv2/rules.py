@@ -170,11 +170,12 @@ def zone_of(target: Target) -> str:
 
 def configuration(
     balancer: LoadBalancer,
-    listeners: list[tuple[Listener, list[Rule], bool]],
+    listeners: list[tuple[Listener, list[Rule], bool, Document | None]],
     groups: list[TargetGroup],
     speed: float,
 ) -> Document:
-    """Everything about a load balancer. ``listeners``: each with its rules in order, and whether clients are admitted."""
+    """Everything about a load balancer. ``listeners``: each with its rules in order, whether clients are
+    admitted, and its TLS."""
 
     def of(key: str) -> str:
         return attributes.value(attributes.LOAD_BALANCER, balancer.attributes, key)
@@ -195,6 +196,7 @@ def configuration(
                 "id": listener.place,
                 "port": listener.port,
                 "admitted": admitted,
+                "tls": tls,
                 "shows_server": attributes.value(
                     attributes.LISTENER, listener.attributes, "routing.http.response.server.enabled"
                 )
@@ -205,7 +207,8 @@ def configuration(
                 ]
                 + [{"conditions": [], "action": action(listener.default_actions[-1])}],
             }
-            for listener, rules, admitted in listeners
+            for listener, rules, admitted, tls in listeners
         ],
+        "ports": [[listener.port, listener.local_port] for listener, *_ in listeners if listener.local_port],
         "groups": [group(each) for each in groups],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drydock.services.iam.account import Account
 from drydock.services.iam.attachments import Attachments, InlinePolicies
+from drydock.services.iam.certificates import ServerCertificates
 from drydock.services.iam.keys import AccessKeys, Credentials
 from drydock.services.iam.linked import ServiceLinkedRoles
 from drydock.services.iam.permissions import PermissionChecks, PermissionsOf
@@ -19,6 +20,7 @@ class Iam(
     Groups,
     Roles,
     InstanceProfiles,
+    ServerCertificates,
     Account,
     Attachments,
     InlinePolicies,

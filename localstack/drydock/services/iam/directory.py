@@ -19,6 +19,7 @@ from drydock.services.iam.model import (
     InstanceProfile,
     ManagedPolicy,
     Role,
+    ServerCertificate,
     Session,
     User,
 )
@@ -42,6 +43,9 @@ class Directory:
         self.roles: Collection[Role] = store.collection(Role, "iam", "role")
         self.policies: Collection[ManagedPolicy] = store.collection(ManagedPolicy, "iam", "policy")
         self.profiles: Collection[InstanceProfile] = store.collection(InstanceProfile, "iam", "instance-profile")
+        self.certificates: Collection[ServerCertificate] = store.collection(
+            ServerCertificate, "iam", "server-certificate"
+        )
         self.keys: Collection[AccessKey] = store.collection(AccessKey, "iam", "access-key")
         self.sessions: Collection[Session] = store.collection(Session, "sts", "session")
         self.accounts: Collection[AccountNames] = store.collection(AccountNames, "iam", "account")
@@ -59,8 +63,8 @@ class Directory:
         """Something was changed in a way that may change permissions."""
         self._revisions[account] += 1
 
-    def put(self, account: str, resource: Entity | ManagedPolicy | InstanceProfile) -> None:
-        """Keep a user, group, role, policy or instance profile, new or changed."""
+    def put(self, account: str, resource: Entity | ManagedPolicy | InstanceProfile | ServerCertificate) -> None:
+        """Keep a user, group, role, policy, instance profile or server certificate, new or changed."""
         scope, key = scope_of(account), resource.name.lower()
         if isinstance(resource, User):
             self.users.put(scope, key, resource)
@@ -72,6 +76,8 @@ class Directory:
             self.policies.put(scope, key, resource)
         elif isinstance(resource, InstanceProfile):
             self.profiles.put(scope, key, resource)
+        elif isinstance(resource, ServerCertificate):
+            self.certificates.put(scope, key, resource)
         self.changed(account)
 
     def forget(self, account: str, collection: Collection[R], name: str) -> None:
@@ -82,6 +88,13 @@ class Directory:
     def unique_id(self, account: str, prefix: str, arn: str) -> str:
         """A new unique id: ``AROA`` and so on with 17 characters after it."""
         return prefix + self.ids.alphanumeric(scope_of(account), "iam-id", arn, 17)
+
+    def certificate(self, account: str, name: str) -> ServerCertificate:
+        """The server certificate. Raises NoSuchEntity."""
+        found = self.certificates.get(scope_of(account), name.lower())
+        if found is None:
+            raise rules.no_such(f"The Server Certificate with name {name} cannot be found.")
+        return found
 
     def user(self, account: str, name: str) -> User:
         """The user. Raises NoSuchEntity."""

@@ -164,6 +164,35 @@ def encoded(document: str) -> str:
     return quote(document, safe="")
 
 
+@dataclass(kw_only=True)
+class ServerCertificate:
+    """``expires`` in real seconds; ``names`` are the host names that it is for. The private key is never shown."""
+
+    name: str
+    path: str
+    id: str
+    arn: str
+    created: float
+    expires: float
+    body: str
+    chain: str
+    key: str
+    names: list[str]
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def certificate_shape(certificate: ServerCertificate) -> Shape:
+    """ServerCertificateMetadata."""
+    return {
+        "Path": certificate.path,
+        "ServerCertificateName": certificate.name,
+        "ServerCertificateId": certificate.id,
+        "Arn": certificate.arn,
+        "UploadDate": as_datetime(certificate.created),
+        "Expiration": as_datetime(certificate.expires),
+    }
+
+
 def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
     """Tags in AWS's form."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -311,6 +311,7 @@ SPECIAL: dict[tuple[str, str], Special] = {
     ("iam", "role"): _iam("role", "RoleName"),
     ("iam", "policy"): _iam("policy", "PolicyArn", "PolicyName"),
     ("iam", "instance-profile"): _iam("instance-profile", "InstanceProfileName"),
+    ("iam", "server-certificate"): _iam("server-certificate", "ServerCertificateName"),
     ("sqs", "queue"): _queues,
     ("lambda", "function"): _functions,
     ("ssm", "parameter"): _parameters,

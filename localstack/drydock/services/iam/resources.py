@@ -25,6 +25,7 @@ _EVERYTHING = {
     ("iam", "listusers"): "arn:aws:iam::{account}:user/",
     ("iam", "listgroups"): "arn:aws:iam::{account}:group/",
     ("iam", "listinstanceprofiles"): "arn:aws:iam::{account}:instance-profile/",
+    ("iam", "listservercertificates"): "arn:aws:iam::{account}:server-certificate/",
     ("logs", "describeloggroups"): "arn:aws:logs:{region}:{account}:log-group::log-stream:",
     ("cloudformation", "liststacks"): "arn:aws:cloudformation:{region}:{account}:stack/*/*",
     ("cloudformation", "describestacks"): "arn:aws:cloudformation:{region}:{account}:stack/*/*",

@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 from drydock.errors import AwsError
 
 T = TypeVar("T")
-NAME_LENGTH = {"userName": 64, "roleName": 64, "groupName": 128, "policyName": 128, "instanceProfileName": 128}
+NAME_LENGTH = {"userName": 64, "roleName": 64, "groupName": 128, "policyName": 128, "instanceProfileName": 128,
+    "serverCertificateName": 128, "newServerCertificateName": 128,
+}  # fmt: skip
 POLICIES_ATTACHED = 10
 GROUPS_PER_USER = 10
 KEYS_PER_USER = 2
@@ -29,6 +31,7 @@ QUOTAS = {
     "Groups": 300,
     "Policies": 1500,
     "InstanceProfiles": 1000,
+    "ServerCertificates": 20,
 }
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 _PATH = re.compile(r"/|/[\x21-\x7e]+/")
