@@ -82,7 +82,7 @@ def test_listeners_and_rules(web: Balanced, account: str) -> None:
     assert refused(elb.create_listener, **(create | {"Protocol": "TCP", "Port": 81})) == (
         "ValidationError", "Listener protocol 'TCP' must be one of 'HTTP, HTTPS'",
     )  # fmt: skip
-    assert refused(elb.create_listener, **(create | {"Protocol": "HTTPS", "Port": 443}))[0] == "NotImplemented"
+    assert refused(elb.create_listener, **(create | {"Protocol": "HTTPS", "Port": 443}))[0] == "ValidationError"
     gone = NO_ARN.format(account=account, kind="listener") + "/0123456789abcdef"
     assert refused(elb.delete_listener, ListenerArn=gone) == ("ListenerNotFound", f"Listener '{gone}' not found")
     assert refused(elb.describe_listeners)[0] == "ValidationError"
@@ -184,7 +184,7 @@ def test_attributes_and_tags(web: Balanced) -> None:
     assert refused(elb.add_tags, ResourceArns=arns, Tags=twice)[0] == "DuplicateTagKeys"
     limits = {each["Name"]: each["Max"] for each in elb.describe_account_limits()["Limits"]}
     assert limits["rules-per-application-load-balancer"] == "100"
-    assert refused(elb.describe_ssl_policies)[0] == "NotImplemented"
+    assert refused(elb.describe_trust_stores)[0] == "NotImplemented"
 
 
 def test_policies_decide(web: Balanced) -> None:
