@@ -80,6 +80,9 @@ def test_the_aws_cli_starts_a_task_that_ps_shows_and_ends_it(
     assert cli("ecs", "describe-tasks", *named)["tasks"][0]["lastStatus"] == "RUNNING"
     assert len(ps(marker)) == 1, "RUNNING, and ps does not show it"
     cli("ecs", "stop-task", "--cluster", "cli", "--task", task, "--reason", "enough")
+    wait_until(  # by boto3, which starts no program: the CLI looks again after six seconds only
+        lambda: aws("ecs").describe_tasks(cluster="cli", tasks=[task])["tasks"][0]["lastStatus"] == "STOPPED", "it ends"
+    )
     cli("ecs", "wait", "tasks-stopped", *named)
     assert ps(marker) == [], "STOPPED, and ps shows it"
     stopped = cli("ecs", "describe-tasks", *named)["tasks"][0]
@@ -92,8 +95,9 @@ def test_the_aws_cli_starts_a_task_that_ps_shows_and_ends_it(
 
 
 def test_the_aws_cli_runs_a_service_on_an_instance(
-    cli: Callable[..., Any], emulator: EmulatorProcess, tmp_path: Path
+    cli: Callable[..., Any], emulator: EmulatorProcess, aws: Callable[..., Any], tmp_path: Path
 ) -> None:
+    """What takes its time is looked at by boto3, which starts no program: the CLI looks again after 15 seconds only."""
     status = emulator.get("/_drydock/status")["runtime"]
     if status["tier"] != "namespaces":
         pytest.skip(f"instances need the namespaces tier: {status['reason']}")
@@ -110,7 +114,7 @@ def test_the_aws_cli_runs_a_service_on_an_instance(
     made = cli("ec2", "run-instances", "--image-id", f"resolve:ssm:{AMI}", "--instance-type", "t3.small",
                "--security-group-ids", group, "--iam-instance-profile", "Name=node",
                "--user-data", f"file://{user_data}")["Instances"][0]["InstanceId"]  # fmt: skip
-    wait_until(lambda: cli("ecs", "list-container-instances", "--cluster", "cli")["containerInstanceArns"], "it joined")
+    wait_until(lambda: aws("ecs").list_container_instances(cluster="cli")["containerInstanceArns"], "it joined")
     container = {"name": "web", "image": PYTHON, "command": ["python", "-m", "http.server", "80"], "memory": 64,
                  "stopTimeout": 2, "portMappings": [{"containerPort": 80, "hostPort": 0}]}  # fmt: skip
     cli("ecs", "register-task-definition", "--family", "web", "--container-definitions", json.dumps([container]))
@@ -119,9 +123,10 @@ def test_the_aws_cli_runs_a_service_on_an_instance(
     named = ("--cluster", "cli", "--services", "web")
 
     def told() -> dict[str, Any]:
-        return dict(cli("ecs", "describe-services", *named)["services"][0])
+        return dict(aws("ecs").describe_services(cluster="cli", services=["web"])["services"][0])
 
-    wait_until(lambda: told()["runningCount"] == 2, "two tasks run", told)
+    wait_until(lambda: told()["runningCount"] == 2 and len(told()["deployments"]) == 1, "two tasks run", told)
+    assert cli("ecs", "describe-services", *named)["services"][0]["runningCount"] == 2
     cli("ecs", "wait", "services-stable", *named)
     tasks = cli("ecs", "list-tasks", "--cluster", "cli", "--service-name", "web")["taskArns"]
     described = cli("ecs", "describe-tasks", "--cluster", "cli", "--tasks", *tasks)["tasks"]
@@ -134,6 +139,13 @@ def test_the_aws_cli_runs_a_service_on_an_instance(
     cli("ecs", "delete-service", "--cluster", "cli", "--service", "web")
     wait_until(lambda: told()["status"] == "INACTIVE", "it is gone", told)
     cli("ec2", "terminate-instances", "--instance-ids", made)
+    wait_until(
+        lambda: (
+            aws("ec2").describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"][0]["State"]["Name"]
+            == "terminated"
+        ),
+        "it ends",
+    )
     cli("ec2", "wait", "instance-terminated", "--instance-ids", made)
 
 
