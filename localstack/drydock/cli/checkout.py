@@ -28,7 +28,11 @@ def test(arguments: argparse.Namespace) -> int:
         return any(argument.startswith(names) for argument in arguments.rest)
 
     if not given("-n", "--numprocesses", "--pdb"):
-        command += ["-n", str(os.cpu_count() or 2)]
+        cores = os.cpu_count() or 2
+        command += [
+            "-n",
+            str(cores + max(1, cores // 2)),
+        ]  # tests wait for containers and clocks more than they compute
     if not given("--dist", "--pdb"):
         command += ["--dist", "loadgroup"]
     return subprocess.run(command, cwd=root, env=_environment(root), check=False).returncode
