@@ -60,6 +60,7 @@ class AlarmLab:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.scaled: list[AlarmSignal] = []
         self.failing: AwsError | None = None
+        self.topic_policy = ""
         self.open()
 
     def open(self) -> None:
@@ -78,6 +79,8 @@ class AlarmLab:
         assert principal == Principal.of_service(ACCOUNT, "cloudwatch.amazonaws.com")
         if self.failing is not None:
             raise self.failing
+        if operation == "GetTopicAttributes":
+            return {"Attributes": {"Policy": self.topic_policy}} if self.topic_policy else {}
         self.calls.append((f"{service}:{operation}", params))
         return {}
 

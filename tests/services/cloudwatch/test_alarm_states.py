@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from drydock.errors import AwsError
 
 from tests.services.cloudwatch.alarm_lab import ACCOUNT, POLICY, REGION, TOPIC
@@ -123,6 +124,46 @@ def test_an_action_that_fails_is_in_the_history_and_keeps_no_other_from_being_do
         assert (data["actionState"], data["error"]) == ("Failed", "Topic does not exist")
         assert (data["notificationResource"], data["publishedMessage"]) == (TOPIC, None)
         assert len(lab.scaled) == 1
+
+    lab.play(story)
+
+
+@pytest.mark.parametrize(
+    ("statement", "allowed"),
+    [
+        ({"Principal": {"AWS": "*"}, "Condition": {"StringEquals": {"AWS:SourceOwner": ACCOUNT}}}, True),
+        ({"Principal": {"Service": "cloudwatch.amazonaws.com"}}, True),
+        (
+            {
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": ACCOUNT},
+                    "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"},
+                },
+            },
+            True,
+        ),
+        ({"Principal": {"Service": "codepipeline.amazonaws.com"}}, False),
+        ({"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}, False),
+        ({"Effect": "Deny", "Principal": "*"}, False),
+        ({"Principal": {"Service": "cloudwatch.amazonaws.com"}, "Resource": f"{TOPIC}2"}, False),
+        ({"Action": "sns:Subscribe", "Principal": "*"}, False),
+        ({"Principal": 7}, False),
+    ],
+)
+def test_a_topic_s_policy_must_let_cloudwatch_in(lab, statement: dict, allowed: bool) -> None:
+    whole = {"Effect": "Allow", "Action": "SNS:Publish", "Resource": TOPIC, **statement}
+    lab.topic_policy = json.dumps({"Version": "2012-10-17", "Statement": [whole]})
+
+    async def story() -> None:
+        await lab.put(AlarmActions=[TOPIC])
+        await lab.minute(90.0)
+        (item,) = (await lab("DescribeAlarmHistory", HistoryItemType="Action"))["AlarmHistoryItems"]
+        error = json.loads(item["HistoryData"])["error"]
+        assert (len(lab.published()), error is None) == (int(allowed), allowed)
+        if not allowed:
+            assert item["HistorySummary"] == f"Failed to execute action {TOPIC}"
+            assert error.startswith(f"CloudWatch Alarms is not authorized to perform: SNS:Publish on resource: {TOPIC}")
 
     lab.play(story)
 

@@ -7,6 +7,8 @@ from drydock.request import Principal
 from drydock.services.cloudwatch import alarm_documents as documents
 from drydock.services.cloudwatch.actions import Actions
 from drydock.services.cloudwatch.model import AlarmSignal
+from drydock.services.iam.evaluation import Caller, compile_policy
+from drydock.services.iam.patterns import ContextValue
 from drydock.services.service import Platform
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
@@ -24,10 +26,19 @@ class OwnActions:
         actions.handlers |= {"sns": self.publish, "automate": self.operate}
 
     async def publish(self, arn: str, signal: AlarmSignal) -> None:
-        """Tell a topic. Raises AwsError."""
-        params = {"TopicArn": arn, "Subject": documents.subject(signal), "Message": documents.message(signal)}
+        """Tell a topic, if its policy lets CloudWatch. Raises AwsError."""
         principal = Principal.of_service(signal.scope.account, CLOUDWATCH)
-        await self._platform.call(principal, arn.split(":")[3], "sns", "Publish", params)
+        region = arn.split(":")[3]
+        told = await self._platform.call(principal, region, "sns", "GetTopicAttributes", {"TopicArn": arn})
+        policy = told.get("Attributes", {}).get("Policy")
+        if policy and not may_publish(policy, arn, signal):
+            raise AwsError(
+                "AuthorizationError",
+                f"CloudWatch Alarms is not authorized to perform: SNS:Publish on resource: {arn} because no resource-based "
+                "policy allows the SNS:Publish action",
+            )
+        params = {"TopicArn": arn, "Subject": documents.subject(signal), "Message": documents.message(signal)}
+        await self._platform.call(principal, region, "sns", "Publish", params)
 
     async def operate(self, arn: str, signal: AlarmSignal) -> None:
         """Stop, terminate or reboot the instance that the metric is of. Raises AwsError."""
@@ -38,3 +49,27 @@ class OwnActions:
         principal = Principal.of_service(signal.scope.account, CLOUDWATCH)
         params = {"InstanceIds": [dimensions["InstanceId"]]}
         await self._platform.call(principal, signal.scope.region, "ec2", operation, params)
+
+
+def may_publish(policy: str, topic: str, signal: AlarmSignal) -> bool:
+    """What a topic's policy says of an alarm. The one that SNS makes lets in whoever acts for the topic's owner, so
+    CloudWatch too; a policy of one's own must name cloudwatch.amazonaws.com."""
+    caller = Caller(signal.scope.account, service=CLOUDWATCH)
+    context: dict[str, ContextValue] = {
+        "aws:sourcearn": signal.arn,
+        "aws:sourceaccount": signal.scope.account,
+        "aws:sourceowner": signal.scope.account,
+        "aws:securetransport": "true",
+    }
+    try:
+        speaking = [
+            statement
+            for statement in compile_policy(policy)
+            if statement.principals is not None
+            and statement.principals.match(caller)
+            and statement.speaks_of("sns:Publish")
+            and statement.applies(topic, context)
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):  # moto takes any text for a policy
+        return False
+    return bool(speaking) and all(statement.allow for statement in speaking)
