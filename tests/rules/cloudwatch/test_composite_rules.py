@@ -36,6 +36,12 @@ def holds(text: str, **states: str) -> bool:
         ("alarm(a) and ok(b)", True),
         ("ALARM( a )", True),
         ("(ALARM(a))", True),
+        ("AT_LEAST(1, ALARM, (a, b, c))", True),
+        ("AT_LEAST(2, ALARM, (a, b, c))", False),
+        ("AT_LEAST(2,NOT ALARM,(a,b,c)) AND ALARM(a)", True),
+        ('AT_LEAST("50%", OK, (b, "c"))', True),
+        ('AT_LEAST("51%", OK, (b, "c"))', False),
+        ("NOT AT_LEAST(3, OK, (a, b, c)) OR FALSE", True),
     ],
 )
 def test_rules(text: str, expected: bool) -> None:
@@ -50,7 +56,8 @@ def test_names_in_quotes_may_have_any_characters() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "ALARM", "ALARM()", "ALARM(a", "ALARM(a))", "a", "ALARM(a) AND", "AND ALARM(a)", "NOT", "ALARM(a) ALARM(b)",
-     "BROKEN(a)", "()", 'ALARM("a)', "ALARM(a b)", "ALARM(a) XOR OK(b)"],
+     "AT_LEAST(0, OK, (a))", "AT_LEAST(2, OK, (a))", "AT_LEAST(1, OK, ())", "AT_LEAST(1, a, (b))", "AT_LEAST(1 OK (b))",
+     'AT_LEAST("101%", OK, (a))', "AT_LEAST(x, OK, (a))", "BROKEN(a)", "()", 'ALARM("a)', "ALARM(a b)", "ALARM(a) XOR OK(b)"],
 )  # fmt: skip
 def test_what_is_no_rule_is_refused(text: str) -> None:
     with pytest.raises(BadRule):
@@ -62,7 +69,7 @@ def test_deep_nesting_is_refused_and_no_crash() -> None:
         parse("(" * 4000 + "TRUE" + ")" * 4000, str)
 
 
-@given(st.text(alphabet='ALRMOKNDT ()"\\abx', max_size=40))
+@given(st.text(alphabet='ALRMOKNDTES_ (),1%"\\abx', max_size=40))
 def test_any_text_is_a_rule_or_refused(text: str) -> None:
     try:
         rule = parse(text, str)

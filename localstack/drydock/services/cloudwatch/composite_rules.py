@@ -6,6 +6,8 @@ Grammar (API reference, PutCompositeAlarm)::
     either  = both { OR both }
     both    = one { AND one }
     one     = NOT one | "(" rule ")" | TRUE | FALSE | state "(" alarm ")"
+            | AT_LEAST "(" many "," [ NOT ] state "," "(" alarm { "," alarm } ")" ")"
+    many    = a number, or a percentage in double quotes
     state   = ALARM | OK | INSUFFICIENT_DATA
     alarm   = a name or an ARN, in double quotes if it has other characters than letters, digits and ``._:/-``
 
@@ -80,6 +82,23 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return found
 
 
+def _at_commas(token: tuple[str, str]) -> list[tuple[str, str]]:
+    kind, text = token
+    if kind != "word":
+        return [token]
+    return [("sign" if part == "," else "word", part) for part in re.split("(,)", text) if part]
+
+
+def _needed(many: str, of: int) -> int:
+    """How many alarms ``2`` or ``50%`` are."""
+    match = re.fullmatch(r"(\d{1,3})(%?)", many)
+    count = int(match[1]) if match else 0
+    most = 100 if match and match[2] else of
+    if not 1 <= count <= most:
+        raise BadRule(f"AT_LEAST cannot be of '{many}'")
+    return -(-count * of // 100) if match and match[2] else count
+
+
 class _Parser:
     def __init__(self, tokens: list[tuple[str, str]], name_of: Callable[[str], str]) -> None:
         self._tokens = tokens
@@ -140,25 +159,55 @@ class _Parser:
                 return lambda state: True
             if self._take("FALSE"):
                 return lambda state: False
-            return self._atom()
+            return self._at_least() if self._take("AT_LEAST") else self._atom()
         finally:
             self._depth -= 1
 
     def _atom(self) -> Truth:
+        wanted = self._state()
+        self._expect("(")
+        name = self._alarm(wanted)
+        self._expect(")")
+        return lambda state: state(name) == wanted
+
+    def _state(self) -> str:
         wanted = self._word()
         if wanted not in STATES:
             found = f"'{self._tokens[self._at][1]}'" if self._at < len(self._tokens) else "the end"
             raise BadRule(f"expected a function such as ALARM(name), found {found}")
         self._at += 1
-        self._expect("(")
+        return wanted
+
+    def _alarm(self, wanted: str) -> str:
+        name = self._name_of(self._text(f"{wanted} needs the name or the ARN of an alarm"))
+        self._atoms.append(Atom(wanted, name))
+        return name
+
+    def _text(self, lacking: str) -> str:
+        """The next token as it is meant: without quotes."""
         if self._at >= len(self._tokens) or self._tokens[self._at][0] == "sign":
-            raise BadRule(f"{wanted}() needs the name or the ARN of an alarm")
+            raise BadRule(lacking)
         kind, text = self._tokens[self._at]
         self._at += 1
+        return re.sub(r"\\(.)", r"\1", text[1:-1]) if kind == "quoted" else text
+
+    def _at_least(self) -> Truth:
+        """Commas are signs within its parentheses only; elsewhere they may be part of a name."""
+        self._tokens[self._at :] = [part for token in self._tokens[self._at :] for part in _at_commas(token)]
+        self._expect("(")
+        many = self._text("AT_LEAST needs a number or a percentage")
+        self._expect(",")
+        negated = self._take("NOT")
+        wanted = self._state()
+        self._expect(",")
+        self._expect("(")
+        names = [self._alarm(wanted)]
+        while self._take(","):
+            names.append(self._alarm(wanted))
         self._expect(")")
-        name = self._name_of(re.sub(r"\\(.)", r"\1", text[1:-1]) if kind == "quoted" else text)
-        self._atoms.append(Atom(wanted, name))
-        return lambda state: state(name) == wanted
+        self._expect(")")
+        needed = _needed(many, len(names))
+        return lambda state: sum((state(name) == wanted) != negated for name in names) >= needed
 
 
 def in_cycle(name: str, children: Mapping[str, list[str]]) -> bool:
