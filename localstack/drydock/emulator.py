@@ -61,6 +61,7 @@ from drydock.services.ecs.task_network import Reach
 from drydock.services.elbv2.api import Elbv2
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
+from drydock.services.scaling_actions import ScalingActions
 from drydock.services.service import Platform, Service
 from drydock.services.ssm.api import Ssm
 from drydock.services.ssm.sessions import Sessions
@@ -159,7 +160,9 @@ class Emulator:
             self.logs,
         )  # fmt: skip
         self.application_autoscaling = ApplicationAutoScaling(self.platform, self.iam)
-        self.cloudwatch.actions.handlers["autoscaling"] = self.application_autoscaling.act
+        self.cloudwatch.actions.handlers["autoscaling"] = ScalingActions(
+            self.application_autoscaling.act, self.autoscaling.act
+        )
         services: list[Service] = [
             self.iam, Sts(self.platform, self.iam), self.logs, self.ecs, self.elbv2, self.autoscaling, self.ec2,
             self.cloudwatch, self.application_autoscaling, Ssm(self.platform, self.sessions),

@@ -213,6 +213,7 @@ def facts(group: Any) -> dict[str, Any]:
         "configuration": _configuration(group.launch_config) if not template and group.launch_config else {},
         "tags": group.get_propagated_tags(),
         "suspended": sorted(group._suspended_processes),
+        "cooldown": int(group.default_cooldown or 0),
         "grace": group.health_check_grace_period or 0,
         "policies": list(group.termination_policies),
         "members": [

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.emulator_process import EmulatorProcess
 from tests.services.cloudformation.conftest import Stacks
 from tests.services.ecs.yard import Yard
 
@@ -111,3 +112,74 @@ def test_a_bad_value_fails_its_resource_and_the_stack_goes_back(stacks: Stacks, 
     )
     assert aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []
     assert aws("cloudwatch").describe_alarms()["MetricAlarms"] == []
+
+
+def test_policies_and_schedules_of_a_group(stacks: Stacks, aws: Any, emulator: EmulatorProcess) -> None:
+    if emulator.get("/_drydock/status")["runtime"]["tier"] != "namespaces":
+        pytest.skip("instances are made in the namespaces tier only")
+    image = "{{resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2/recommended/image_id}}"
+    step = {"MetricIntervalLowerBound": "0", "ScalingAdjustment": "1"}
+
+    def group(cooldown: str, target: float) -> dict[str, Any]:
+        of_group = {"AutoScalingGroupName": {"Ref": "Group"}}
+        tracking = {
+            "TargetValue": target,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
+        }
+        sizes = {"MinSize": "0", "MaxSize": "3", "DesiredCapacity": "0"}
+        template = {
+            "LaunchTemplateId": {"Ref": "Template"},
+            "Version": {"Fn::GetAtt": ["Template", "LatestVersionNumber"]},
+        }
+        return {
+            "Resources": {
+                "Template": {
+                    "Type": "AWS::EC2::LaunchTemplate",
+                    "Properties": {"LaunchTemplateData": {"ImageId": image, "InstanceType": "t3.micro"}},
+                },
+                "Group": {
+                    "Type": "AWS::AutoScaling::AutoScalingGroup",
+                    "Properties": {**sizes, "AvailabilityZones": {"Fn::GetAZs": ""}, "LaunchTemplate": template},
+                },
+                "Simple": {
+                    "Type": "AWS::AutoScaling::ScalingPolicy",
+                    "Properties": {**of_group, "AdjustmentType": "ChangeInCapacity", "ScalingAdjustment": 1,
+                                   "Cooldown": cooldown},
+                },
+                "Step": {
+                    "Type": "AWS::AutoScaling::ScalingPolicy",
+                    "Properties": {**of_group, "PolicyType": "StepScaling", "AdjustmentType": "ChangeInCapacity",
+                                   "StepAdjustments": [step]},
+                },
+                "Track": {
+                    "Type": "AWS::AutoScaling::ScalingPolicy",
+                    "Properties": {**of_group, "PolicyType": "TargetTrackingScaling",
+                                   "TargetTrackingConfiguration": tracking},
+                },
+                "Nights": {
+                    "Type": "AWS::AutoScaling::ScheduledAction",
+                    "Properties": {**of_group, "Recurrence": "0 22 * * *", "MaxSize": 1,
+                                   "EndTime": "2040-01-01T00:00:00Z"},
+                },
+            },
+            "Outputs": {"Track": {"Value": {"Ref": "Track"}}, "Nights": {"Value": {"Ref": "Nights"}}},
+        }  # fmt: skip
+
+    api, cw = aws("autoscaling"), aws("cloudwatch")
+    made = stacks.create("group", group("60", 40.0))
+    told = {one["OutputKey"]: one["OutputValue"] for one in made["Outputs"]}
+    policies = {one["PolicyType"]: one for one in api.describe_policies()["ScalingPolicies"]}
+    assert policies["SimpleScaling"]["Cooldown"] == 60
+    assert policies["TargetTrackingScaling"]["PolicyARN"] == told["Track"]
+    assert policies["StepScaling"]["StepAdjustments"][0]["ScalingAdjustment"] == 1
+    assert sorted(alarm["Threshold"] for alarm in cw.describe_alarms()["MetricAlarms"]) == [36.0, 40.0]
+    (action,) = api.describe_scheduled_actions()["ScheduledUpdateGroupActions"]
+    assert (action["ScheduledActionName"], action["MaxSize"], action["EndTime"].year) == (told["Nights"], 1, 2040)
+    stacks.update("group", group("90", 50.0))
+    again = {one["PolicyType"]: one for one in api.describe_policies()["ScalingPolicies"]}
+    assert again["SimpleScaling"]["Cooldown"] == 90
+    assert again["TargetTrackingScaling"]["PolicyARN"] == told["Track"]
+    assert sorted(alarm["Threshold"] for alarm in cw.describe_alarms()["MetricAlarms"]) == [45.0, 50.0]
+    stacks.delete("group")
+    assert api.describe_policies()["ScalingPolicies"] == []
+    assert cw.describe_alarms()["MetricAlarms"] == []

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from drydock.services.application_autoscaling import rules, steps, tracking
-from drydock.services.application_autoscaling.model import Policy
 from drydock.services.application_autoscaling.rules import Situation
 from drydock.services.cloudwatch.model import AlarmSignal
+
+
+class Scaler(Protocol):
+    """A policy of steps or of target tracking, of either service."""
+
+    configuration: dict[str, Any]
+
+    @property
+    def tracks(self) -> bool: ...
+
+    @property
+    def scales_in(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -50,13 +61,13 @@ class Asked:
         return replace(self, wanted=max(self.wanted, capacity), from_current=max(self.from_current, capacity))
 
 
-def asked_by(policy: Policy, here: Situation, signal: Signal) -> Asked | None:
+def asked_by(policy: Scaler, here: Situation, signal: Signal) -> Asked | None:
     """None if it asks for nothing: no step is for the metric's value, there is none, or it is on the other side of the
     target."""
     return _tracking(policy, here, signal) if policy.tracks else _step(policy, here, signal)
 
 
-def _step(policy: Policy, here: Situation, signal: Signal) -> Asked | None:
+def _step(policy: Scaler, here: Situation, signal: Signal) -> Asked | None:
     """An alarm that tells no value (its state was set by hand, missing data is breaching) is taken to be on its
     threshold (?)."""
     given = policy.configuration
@@ -70,7 +81,7 @@ def _step(policy: Policy, here: Situation, signal: Signal) -> Asked | None:
     return Asked(steps.adjusted(here.base, adjustment), steps.adjusted(here.current, adjustment), value or 0.0)
 
 
-def _tracking(policy: Policy, here: Situation, signal: Signal) -> Asked | None:
+def _tracking(policy: Scaler, here: Situation, signal: Signal) -> Asked | None:
     target = policy.configuration["TargetValue"]
     value = steps.metric_value(signal.values, signal.period, "Average")
     if value is None:  # "does not perform scaling when the specified metric has insufficient data"
@@ -83,7 +94,7 @@ def _tracking(policy: Policy, here: Situation, signal: Signal) -> Asked | None:
     return None
 
 
-def cooldown_of(policy: Policy, grows: bool) -> float:
+def cooldown_of(policy: Scaler, grows: bool) -> float:
     """Seconds after a change by a policy."""
     member = ("ScaleOutCooldown" if grows else "ScaleInCooldown") if policy.tracks else "Cooldown"
     return float(policy.configuration.get(member, rules.DEFAULT_COOLDOWN))

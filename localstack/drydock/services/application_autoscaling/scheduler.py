@@ -1,67 +1,36 @@
-"""Carries out scheduled actions when their time has come: one task for each account that has any."""
+"""Carries out scheduled actions when their time has come."""
 
 from __future__ import annotations
-
-import asyncio
-from typing import Any
 
 from drydock.services.application_autoscaling import schedules
 from drydock.services.application_autoscaling.controller import Scaling
 from drydock.services.application_autoscaling.model import ScheduledAction
 from drydock.services.application_autoscaling.registry import Registry
+from drydock.services.application_autoscaling.timetable import Timetable
 from drydock.store import Scope
 
 _WINDOWS = (3600.0, 86400.0, 32 * 86400.0, 366 * 86400.0)
 
 
-class Scheduler:
+class Scheduler(Timetable):
     """``changed`` after an action was put or deleted."""
 
     def __init__(self, registry: Registry, scaling: Scaling) -> None:
+        super().__init__(registry.platform, "scheduled actions", self._due)
         self._registry = registry
         self._scaling = scaling
-        self._loops: dict[str, asyncio.Task[Any]] = {}
-        self._woken: dict[str, asyncio.Event] = {}
 
     def start(self) -> None:
         """Accounts with actions."""
         for account in {scope.account for scope, _, _ in self._registry.actions.all()}:
             self.changed(account)
 
-    async def stop(self, account: str | None = None) -> None:
-        """Of one account, or of all."""
-        ended = [self._loops.pop(name) for name in list(self._loops) if account in (None, name)]
-        for loop in ended:
-            loop.cancel()
-        await asyncio.gather(*ended, return_exceptions=True)
+    async def _due(self, account: str, now: float) -> float | None:
+        mine = [(scope, one) for scope, _, one in self._registry.actions.all() if scope.account == account]
+        self._run_due(mine, now)
+        return min((at for _, one in mine if (at := next_run(one, one.done)) is not None), default=None)
 
-    def changed(self, account: str) -> None:
-        """Its next action may be another."""
-        self._woken.setdefault(account, asyncio.Event()).set()
-        loop = self._loops.get(account)
-        if loop is None or loop.done():
-            work = self._run(account)
-            self._loops[account] = self._registry.platform.spawn(work, f"scheduled actions of {account}")
-
-    async def _run(self, account: str) -> None:
-        clock, woken = self._registry.platform.clock(account), self._woken[account]
-        while True:
-            woken.clear()
-            mine = [(s, one) for s, _, one in self._registry.actions.all() if s.account == account]
-            if not mine:
-                return
-            self._do_due(mine, clock.now())
-            due = [at for _, one in mine if (at := next_run(one, one.done)) is not None]
-            waits: list[asyncio.Task[Any]] = [asyncio.create_task(woken.wait())]
-            if due:
-                waits.append(asyncio.create_task(clock.sleep_until(min(due))))
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-
-    def _do_due(self, actions: list[tuple[Scope, ScheduledAction]], now: float) -> None:
+    def _run_due(self, actions: list[tuple[Scope, ScheduledAction]], now: float) -> None:
         """In the order of their times. Of what has come due several times, the last."""
         due = [(at, scope, one) for scope, one in actions if (at := last_run(one, now)) is not None]
         for _, scope, one in sorted(due, key=lambda each: each[0]):

@@ -55,13 +55,14 @@ def customised(given: Params) -> Params:
     if "Metrics" in given:
         return {"Metrics": [_query(query) for query in given["Metrics"]]}
     found: Params = {name: given[name] for name in ("Namespace", "MetricName", "Statistic", "Unit") if name in given}
-    return {**found, "Dimensions": list(given.get("Dimensions", [])), "Period": PERIOD}
+    return {**found, "Dimensions": list(given.get("Dimensions", [])), "Period": given.get("Period", PERIOD)}
 
 
 def _query(query: Params) -> Params:
     if "MetricStat" not in query:
         return dict(query)
-    return {**query, "MetricStat": {"Period": query.get("Period", PERIOD), **query["MetricStat"]}}
+    rest = {name: value for name, value in query.items() if name != "Period"}
+    return {**rest, "MetricStat": {"Period": query.get("Period", PERIOD), **query["MetricStat"]}}
 
 
 def alarms(named: str, metric: Params, target: float, action: str, ids: list[str], scales_in: bool) -> list[Params]:

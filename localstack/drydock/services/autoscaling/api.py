@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.request import Request
+from drydock.services.application_autoscaling.timetable import Timetable
 from drydock.services.autoscaling import rules
 from drydock.services.autoscaling.controller import Ask, Groups
-from drydock.services.service import Platform, Service
+from drydock.services.autoscaling.policy_model import GroupSchedule
+from drydock.services.autoscaling.scaling import GroupScaling, Moto, Params
+from drydock.services.autoscaling.scheduled import ScheduleOperations
+from drydock.services.cloudwatch.model import AlarmSignal
+from drydock.services.service import Platform
 from drydock.store import Scope
 
-Moto = Callable[[Request, str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
-
-class AutoScaling(Service):
+class AutoScaling(ScheduleOperations):
     """``why_none`` tells why no instance can run here, empty if they can; ``tagged`` the instances with a group's tag."""
 
     name = "autoscaling"
@@ -34,6 +37,10 @@ class AutoScaling(Service):
         self._moto = moto
         self._ask = ask
         self._why_none = why_none
+        self.scaling = GroupScaling(platform, self.controller, ask, moto)
+        self.schedules = platform.store.collection(GroupSchedule, "autoscaling", "schedule")
+        self.timetable = Timetable(platform, "scheduled actions of groups", self.run_schedules)
+        self.controller.gone = self._gone
 
     async def _ec2(self, request: Request, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         return await self._moto(request, operation, params)
@@ -41,9 +48,31 @@ class AutoScaling(Service):
     async def start(self) -> None:
         for scope in {scope for scope, _, _ in self.controller.seen.all()}:
             self.controller.changed(scope)
+        for account in {scope.account for scope, _, _ in self.schedules.all()}:
+            self.timetable.changed(account)
 
     async def stop(self) -> None:
+        await self.timetable.stop()
         await self.controller.stop()
+
+    async def reset(self, account: str | None) -> None:
+        await self.timetable.stop(account)
+
+    async def act(self, arn: str, signal: AlarmSignal) -> None:
+        """An alarm's action whose ARN is a group's policy's. Raises AwsError."""
+        await self.scaling.act(arn, signal)
+
+    def _gone(self, scope: Scope, group: str) -> None:
+        """A group has gone, and what belongs to it goes too."""
+        for one in self.schedules.of(scope):
+            if one.group == group:
+                self.schedules.delete(scope, one.key)
+        self.timetable.changed(scope.account)
+        self.platform.spawn(self.scaling.forget(scope, group), f"policies of group {group}")
+
+    def note_failure(self, scope: Scope, facts: Params, one: GroupSchedule, error: AwsError, now: float) -> None:
+        """An activity that has failed."""
+        self.controller.fail_schedule(scope, facts, one.name, error, now)
 
     def _refuse_instances(self, operation: str, most: int) -> None:
         if most and self._why_none():
@@ -67,13 +96,6 @@ class AutoScaling(Service):
         """UpdateAutoScalingGroup."""
         self._refuse_instances("UpdateAutoScalingGroup", params.get("MaxSize", 0))
         return await self._moto(request, "UpdateAutoScalingGroup", params)
-
-    async def put_scaling_policy(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:
-        """PutScalingPolicy: those that ExecutePolicy carries out."""
-        if params.get("PolicyType", "SimpleScaling") != "SimpleScaling":
-            instead = "Only SimpleScaling policies are carried out (ExecutePolicy); use SetDesiredCapacity."
-            raise NotImplementedByDrydock("autoscaling", "PutScalingPolicy", instead)
-        return await self._moto(request, "PutScalingPolicy", params)
 
     async def terminate_instance_in_auto_scaling_group(
         self, request: Request, params: dict[str, Any]

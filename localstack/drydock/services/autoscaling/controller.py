@@ -50,6 +50,8 @@ class Groups:
         self._instant = instant
         self.activities = platform.store.collection(Activity, "autoscaling", "activity")
         self.seen = platform.store.collection(Seen, "autoscaling", "seen")
+        self.gone: Callable[[Scope, str], None] = lambda scope, name: None
+        """Called when a group is no more"""
         self.closing = False
         self._looking: dict[Scope, asyncio.Task[None]] = {}
         self._again: set[Scope] = set()
@@ -80,6 +82,14 @@ class Groups:
             self.seen.put(scope, name, Seen())
             self._platform.store.commit()
 
+    def announce(self, scope: Scope, name: str, sizes: list[int], says: str) -> None:
+        """A group is about to get these sizes (desired, min, max), and the activities that follow tell ``says``. Without
+        it, what was announced is taken back."""
+        held = self.seen.get(scope, name) or Seen()
+        held.coming, held.says = (sizes, says) if says else ([], "")
+        self.seen.put(scope, name, held)
+        self._platform.store.commit()
+
     async def _look(self, scope: Scope) -> None:
         while not self.closing:
             self._again.discard(scope)
@@ -99,6 +109,7 @@ class Groups:
 
     def _forget(self, scope: Scope, name: str) -> None:
         self.seen.delete(scope, name)
+        self.gone(scope, name)
         self._retry_at.pop((scope, name), None)
         now = self._clock(scope).now()
         for activity in self._under_way(scope, name):
@@ -111,8 +122,12 @@ class Groups:
         name, now = facts["name"], self._clock(scope).now()
         before = self.seen.get(scope, name) or Seen()
         sizes = (facts["desired"], facts["min"], facts["max"])
-        told = rules.told(operation, (before.desired, before.min, before.max), sizes, now) or before.told
-        self.seen.put(scope, name, Seen(*sizes, told))
+        coming, says = before.coming, before.says
+        if coming == list(sizes):  # not a user's request
+            told, coming, says = says if sizes[0] != before.desired else before.told, [], ""
+        else:
+            told = rules.told(operation, (before.desired, before.min, before.max), sizes, now) or before.told
+        self.seen.put(scope, name, Seen(*sizes, told, coming, says))
         known = {member["id"] for member in facts["members"]}
         adopted = [i for i, group in self._tagged(scope).items() if group == name and i not in known]
         if adopted:
@@ -148,7 +163,8 @@ class Groups:
         elif told and not decision.terminate:
             pass  # what it changed shows in an activity yet to come
         if decision.launch or decision.terminate:
-            self.seen.put(scope, name, Seen(facts["desired"], facts["min"], facts["max"]))
+            held = self.seen.get(scope, name) or Seen()
+            self.seen.put(scope, name, Seen(facts["desired"], facts["min"], facts["max"], "", held.coming, held.says))
             self._again.add(scope)
         if decision.wake is not None:
             self._wake(scope, name, decision.wake)
@@ -243,6 +259,13 @@ class Groups:
         facts = {"name": name, "arn": arn}
         description = f"Terminating EC2 instance: {instance}"
         return self._begin(scope, facts, description, cause, self._clock(scope).now(), instance)
+
+    def fail_schedule(self, scope: Scope, facts: Facts, name: str, error: AwsError, now: float) -> None:
+        """A scheduled action that could not be carried out."""
+        cause = f"At {rules.stamp(now)} a scheduled action {name} could not be carried out."  # (?)
+        activity = self._begin(scope, facts, f"Executing scheduled action: {name}", cause, now)  # (?)
+        activity.message = error.message
+        self._finish(scope, activity, now, "Failed")
 
     def _under_way(self, scope: Scope, name: str) -> list[Activity]:
         return [a for a in self.activities.of(scope) if a.group == name and a.end is None]

@@ -53,3 +53,7 @@ class Seen:
     min: int = 0
     max: int = 0
     told: str = ""
+    coming: list[int] = field(default_factory=list)
+    """Sizes that a policy or a schedule has asked for, until they are seen"""
+    says: str = ""
+    """The sentence about those"""

@@ -1,4 +1,4 @@
-"""Scalable targets and policies of Application Auto Scaling."""
+"""Scalable targets and policies of Application Auto Scaling; policies and scheduled actions of EC2 Auto Scaling groups."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from drydock.services.cloudformation.types.base import NotFound, Params, Resourc
 
 _PLACE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 _ABSENT = ("ObjectNotFoundException",)
+_GONE = ("ValidationError",)
 
 
 def moment(value: Any) -> datetime:
@@ -145,4 +146,93 @@ class ScalingPolicy(ResourceType):
             raise NotFound
 
 
-TYPES: tuple[type[ResourceType], ...] = (ScalableTarget, ScalingPolicy)
+class GroupPolicy(ResourceType):
+    """Ref gives its ARN; its name is made of the stack's."""
+
+    name = "AWS::AutoScaling::ScalingPolicy"
+    service = "autoscaling"
+    passes = (
+        "AutoScalingGroupName", "PolicyType", "AdjustmentType", "ScalingAdjustment", "Cooldown", "MinAdjustmentMagnitude",
+        "MetricAggregationType", "StepAdjustments", "EstimatedInstanceWarmup", "TargetTrackingConfiguration",
+        "PredictiveScalingConfiguration",
+    )  # fmt: skip
+
+    def _names(self, work: Work) -> Params:
+        group = text_of(work.properties["AutoScalingGroupName"])
+        return {"AutoScalingGroupName": group, "PolicyName": work.name("PolicyName", 255)}
+
+    async def _put(self, work: Work) -> str:
+        given = shaped("autoscaling", "PutScalingPolicy", {**work.properties, **self._names(work)})
+        return str((await work.call("autoscaling", "PutScalingPolicy", **given))["PolicyARN"])
+
+    async def create(self, work: Work) -> None:
+        work.made(await self._put(work))
+
+    async def find(self, work: Work) -> str:
+        names = self._names(work)
+        asked = {"AutoScalingGroupName": names["AutoScalingGroupName"], "PolicyNames": [names["PolicyName"]]}
+        found = (await work.call("autoscaling", "DescribePolicies", **asked)).get("ScalingPolicies") or []
+        return str(found[0]["PolicyARN"]) if found else ""
+
+    async def read(self, work: Work) -> Params:
+        return {"Arn": work.physical_id, "PolicyName": work.physical_id.rpartition("policyName/")[2]}
+
+    async def update(self, work: Work) -> None:
+        name = work.physical_id.rpartition("policyName/")[2]
+        given = {**work.properties, **self._names(work), "PolicyName": name}
+        await work.call("autoscaling", "PutScalingPolicy", **shaped("autoscaling", "PutScalingPolicy", given))
+
+    async def delete(self, work: Work) -> None:
+        group = text_of(work.properties["AutoScalingGroupName"])
+        gone = work.call("autoscaling", "DeletePolicy", AutoScalingGroupName=group, PolicyName=work.physical_id)
+        if not await unless(_GONE, gone):
+            raise NotFound
+
+
+class GroupSchedule(ResourceType):
+    """Ref gives its name."""
+
+    name = "AWS::AutoScaling::ScheduledAction"
+    service = "autoscaling"
+    passes = (
+        "AutoScalingGroupName", "DesiredCapacity", "MinSize", "MaxSize", "Recurrence", "StartTime", "EndTime", "TimeZone",
+    )  # fmt: skip
+
+    def _group(self, work: Work) -> str:
+        return text_of(work.properties["AutoScalingGroupName"])
+
+    async def _put(self, work: Work, name: str) -> None:
+        times = {one: moment(work.properties[one]) for one in ("StartTime", "EndTime") if work.properties.get(one)}
+        rest = {one: value for one, value in work.properties.items() if one not in ("StartTime", "EndTime")}
+        given = shaped("autoscaling", "PutScheduledUpdateGroupAction", {**rest, "ScheduledActionName": name})
+        await work.call("autoscaling", "PutScheduledUpdateGroupAction", **given, **times)
+
+    async def create(self, work: Work) -> None:
+        name = work.name("ScheduledActionName", 255)
+        await self._put(work, name)
+        work.made(name)
+
+    async def find(self, work: Work) -> str:
+        asked = {
+            "AutoScalingGroupName": self._group(work),
+            "ScheduledActionNames": [work.name("ScheduledActionName", 255)],
+        }
+        found = (await work.call("autoscaling", "DescribeScheduledActions", **asked)).get("ScheduledUpdateGroupActions")
+        return str(found[0]["ScheduledActionName"]) if found else ""
+
+    async def read(self, work: Work) -> Params:
+        return {"ScheduledActionName": work.physical_id}
+
+    async def update(self, work: Work) -> None:
+        await self._put(work, work.physical_id)
+
+    async def delete(self, work: Work) -> None:
+        gone = work.call(
+            "autoscaling", "DeleteScheduledAction", AutoScalingGroupName=self._group(work),
+            ScheduledActionName=work.physical_id,
+        )  # fmt: skip
+        if not await unless(_GONE, gone):
+            raise NotFound
+
+
+TYPES: tuple[type[ResourceType], ...] = (ScalableTarget, ScalingPolicy, GroupPolicy, GroupSchedule)
