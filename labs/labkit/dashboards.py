@@ -232,7 +232,8 @@ def _drawn(tile: Tile) -> list[str]:
     elif tile.kind == "alarm":
         parts += _alarms(tile, x, y, wide, high)
     else:
-        parts.append(_line(x + 10, y + 22, f"a widget of type {tile.kind} is not drawn", "#616161"))
+        said = textwrap.wrap(f"a widget of type {tile.kind} is not drawn", max((wide - 20) // 7, 4))
+        parts += [_line(x + 10, y + 22 + 18 * number, line, "#616161") for number, line in enumerate(said)]
     return parts
 
 

@@ -41,6 +41,7 @@ class CloudWatch(MetricOperations, AlarmOperations, DashboardOperations):
 
     async def stop(self) -> None:
         await self.heart.stop()
+        await self.artist.stop()
         self.metrics.close()
 
     async def reset(self, account: str | None) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.request import Request
 from drydock.services.cloudwatch import widgets
+from drydock.services.cloudwatch.artist import Artist
 from drydock.services.cloudwatch.dashboard_body import checked_name, warnings_of
 from drydock.services.cloudwatch.errors import failed, invalid
 from drydock.services.cloudwatch.measurements import MetricStore
@@ -21,11 +18,6 @@ from drydock.services.cloudwatch.metrics import label_of, opened, sealed
 from drydock.services.service import Platform, Service
 
 PAGE, MOST_DELETED = 1_000, 100
-PATIENCE = 60.0
-"""Real seconds for one picture"""
-AT_ONCE = 2
-"""Pictures drawn at the same time"""
-DRAWING = Path(__file__).with_name("drawing.py")
 
 
 @dataclass
@@ -49,7 +41,7 @@ class DashboardOperations(Service):
     def __init__(self, platform: Platform) -> None:
         super().__init__(platform)
         self.dashboards = platform.store.collection(Dashboard, "cloudwatch", "dashboard")
-        self._drawing = asyncio.Semaphore(AT_ONCE)
+        self.artist = Artist()
 
     def put_dashboard(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:
         name = checked_name(params["DashboardName"])
@@ -126,7 +118,7 @@ class DashboardOperations(Service):
                         "axis": options.get("yAxis", "left"),
                     }
                 )
-        return {"MetricWidgetImage": await self._drawn(widgets.picture(widget, series, thresholds))}
+        return {"MetricWidgetImage": await self.artist.draw(widgets.picture(widget, series, thresholds))}
 
     async def _alarms(self, request: Request, given: dict[str, Any]) -> tuple[list[list[Any]], list[Any]]:
         """The metrics and the threshold of the alarm that a widget is annotated with."""
@@ -149,24 +141,3 @@ class DashboardOperations(Service):
             if not answer.get("MetricAlarms"):  # type: ignore[union-attr]
                 raise failed(f"The alarm {arn} does not exist.")  # (?)
         return rows, thresholds
-
-    async def _drawn(self, told: dict[str, Any]) -> bytes:
-        """The picture as PNG."""
-        cache = self.platform.state / "matplotlib"
-        environment = {**os.environ, "MPLCONFIGDIR": str(cache), "MPLBACKEND": "agg"}
-        async with self._drawing:
-            cache.mkdir(exist_ok=True)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, str(DRAWING), env=environment, stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    image, told_wrong = await process.communicate(json.dumps(told).encode())
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-        if process.returncode:
-            raise RuntimeError(f"the picture could not be drawn: {told_wrong.decode(errors='replace')[-500:]}")
-        return image

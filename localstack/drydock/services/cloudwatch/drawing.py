@@ -1,4 +1,4 @@
-"""Draws one picture, in a process of its own: JSON comes in, a PNG goes out.
+"""Draws pictures, in a process of its own: lines of JSON come in, PNGs go out.
 
 matplotlib takes half a second and 60 MB to load, which is why it never is in the emulator itself. This file imports
 nothing of the emulator: it is run by its path.
@@ -6,6 +6,7 @@ nothing of the emulator: it is run by its path.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import sys
@@ -281,5 +282,20 @@ def gauges(figure: Any, told: dict[str, Any]) -> None:
 
 VIEWS = {"timeSeries": over_time, "singleValue": single_values, "bar": bars, "pie": pie, "gauge": gauges}
 
+
+def serve() -> None:
+    """A picture for each line that comes in, until there are no more: first a line with its size, or with what is wrong."""
+    for line in sys.stdin.buffer:
+        image = io.BytesIO()
+        try:
+            draw(json.loads(line), image)
+            answer: dict[str, Any] = {"size": image.tell()}
+        except Exception as error:  # told to the emulator, which logs it
+            image = io.BytesIO()
+            answer = {"size": 0, "wrong": repr(error)}
+        sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + image.getvalue())
+        sys.stdout.buffer.flush()
+
+
 if __name__ == "__main__":
-    draw(json.load(sys.stdin), sys.stdout.buffer)
+    serve()

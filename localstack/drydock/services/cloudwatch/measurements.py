@@ -22,7 +22,7 @@ from drydock.services.service import Platform
 from drydock.store import Scope
 
 log = logging.getLogger(__name__)
-UNWRITTEN_FOR = 1.0
+UNWRITTEN_FOR = 10.0
 """Real seconds for which what services record may be in memory only"""
 Series = list[tuple[float, float]]
 """(beginning of the period in lab seconds since 1970, value), in the order of time"""
@@ -39,8 +39,8 @@ class MetricStore:
     # --- in ---
 
     def record(self, scope: Scope, data: Sequence[Datum]) -> None:
-        """Take measurements in. What is older than any data is kept is dropped. They are on the disk within a second
-        of real time, or when :meth:`write` returns."""
+        """Take measurements in. What is older than any data is kept is dropped. They are on the disk within ten
+        seconds of real time, or when :meth:`write` returns."""
         now = self._platform.clock(scope.account).now()
         for datum in data:
             resolution = periods.resolution_at(now - datum.at, datum.resolution)

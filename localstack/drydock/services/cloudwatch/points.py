@@ -1,8 +1,9 @@
 """Where buckets are kept: one SQLite file, read and written in the event loop's thread.
 
 Few rows are touched at a time: a minute of an account is some hundred. What comes in is gathered in memory and written
-in one transaction, before the answer to PutMetricData goes out, or within a second for what the emulator's own services
-measure. A reader sees both. WAL with synchronous=NORMAL: a killed process loses nothing acknowledged.
+in one transaction, before the answer to PutMetricData goes out, or some seconds later for what the emulator's own
+services measure (a row of each metric lies in a page of its own: the more of them at once, the less is written). A
+reader sees both. WAL with synchronous=NORMAL: a killed process loses nothing acknowledged.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ SCHEMA = (
     " spread TEXT, PRIMARY KEY (series, resolution, at, unit)) WITHOUT ROWID",
 )
 COLUMNS = "count, total, smallest, largest, spread"
+PLACES = "(?,?,?,?,?,?,?,?,?)"
+WHERE = "series=? AND resolution=? AND at=? AND unit=?"
 MOST_WAITING = 5_000
 """Buckets gathered in memory before they are written whatever the time"""
 
@@ -133,23 +136,22 @@ class Points:
                     "INSERT INTO series VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET active=excluded.active",
                     (known.key, *scope, metric.namespace, metric.name, json.dumps(metric.dimensions), known.active),
                 )
-            for key, bucket in self._waiting.items():
-                self._merge(key, bucket)
+            self._merge(self._waiting)
         self._waiting.clear()
         self._waiting_of.clear()
         self._fresh.clear()
 
-    def _merge(self, key: Key, bucket: Bucket) -> None:
-        if bucket.count == 0:
-            return
-        where = "WHERE series=? AND resolution=? AND at=? AND unit=?"
-        row = self._db.execute(f"SELECT {COLUMNS} FROM points {where}", key).fetchone()
-        if row is not None:
-            whole = bucket_from(*row)
-            whole.add(bucket)
-            bucket = whole
-        numbers = (bucket.count, bucket.total, bucket.smallest, bucket.largest, bucket.spread)
-        self._db.execute("INSERT OR REPLACE INTO points VALUES (?,?,?,?,?,?,?,?,?)", (*key, *numbers))
+    def _merge(self, buckets: dict[Key, Bucket]) -> None:
+        """Add to what is kept. Most are new: only those that are not are read."""
+        rows = [(*key, *_numbers(bucket)) for key, bucket in buckets.items() if bucket.count]
+        for row in rows:
+            if self._db.execute(f"INSERT INTO points VALUES {PLACES} ON CONFLICT DO NOTHING", row).rowcount:
+                continue
+            key = row[:4]
+            kept = self._db.execute(f"SELECT {COLUMNS} FROM points WHERE {WHERE}", key).fetchone()
+            whole = bucket_from(*kept)
+            whole.add(buckets[key])
+            self._db.execute(f"INSERT OR REPLACE INTO points VALUES {PLACES}", (*key, *_numbers(whole)))
 
     # --- reading ---
 
@@ -196,8 +198,7 @@ class Points:
             sums: dict[Key, Bucket] = defaultdict(Bucket)
             for series, at, unit, *numbers in rows:
                 sums[series, coarser, at // coarser * coarser, unit].add(bucket_from(*numbers))
-            for key, bucket in sums.items():
-                self._merge(key, bucket)
+            self._merge(sums)
         self._db.execute(f"DELETE FROM points WHERE {mine} AND resolution=? AND at<?", bounds)
 
     def _next_due(self, account: str) -> float:
@@ -260,6 +261,10 @@ class Points:
             with contextlib.suppress(sqlite3.OperationalError):  # SQLite has rolled back by itself
                 self._db.execute("ROLLBACK")
             raise
+
+
+def _numbers(bucket: Bucket) -> tuple[float, float, float, float, str | None]:
+    return bucket.count, bucket.total, bucket.smallest, bucket.largest, bucket.spread
 
 
 def by_period(points: Iterable[tuple[int, str, Bucket]], start: float, period: int) -> dict[tuple[float, str], Bucket]:

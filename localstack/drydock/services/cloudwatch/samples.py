@@ -7,15 +7,17 @@ half a percent's width, so that a bucket stays small whatever is measured.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import msgspec
 
 from drydock.services.cloudwatch.model import Datum
 
 MOST_VALUES = 1_000
 CLASS_WIDTH = 1.005
+_SPREAD = msgspec.json.Decoder(list[tuple[float, float]])
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ class Bucket:
         """``seen`` as it is kept. None also for samples that are all alike: the four numbers say it all."""
         if self.seen is None or self.smallest == self.largest:
             return None
-        return json.dumps([*self.seen.items()], separators=(",", ":"))
+        return msgspec.json.encode([*self.seen.items()]).decode()
 
 
 def bucket_of(datum: Datum) -> Bucket:
@@ -67,7 +69,7 @@ def bucket_of(datum: Datum) -> Bucket:
 def bucket_from(count: float, total: float, smallest: float, largest: float, spread: str | None) -> Bucket:
     """As it was kept."""
     if spread is not None:
-        seen: dict[float, float] | None = {float(value): float(often) for value, often in json.loads(spread)}
+        seen: dict[float, float] | None = dict(_SPREAD.decode(spread))
     elif smallest == largest:
         seen = {smallest: count}
     else:
