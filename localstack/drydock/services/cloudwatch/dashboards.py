@@ -9,9 +9,7 @@ from typing import Any
 
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.request import Request
-from drydock.services.cloudwatch import widgets
 from drydock.services.cloudwatch.artist import Artist
-from drydock.services.cloudwatch.dashboard_body import checked_name, warnings_of
 from drydock.services.cloudwatch.errors import failed, invalid
 from drydock.services.cloudwatch.measurements import MetricStore
 from drydock.services.cloudwatch.metrics import label_of, opened, sealed
@@ -44,6 +42,8 @@ class DashboardOperations(Service):
         self.artist = Artist()
 
     def put_dashboard(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:
+        from drydock.services.cloudwatch.dashboard_body import checked_name, warnings_of  # not needed at start-up
+
         name = checked_name(params["DashboardName"])
         if params.get("Tags"):
             raise NotImplementedByDrydock("cloudwatch", "PutDashboard", "Tags: leave them out.")
@@ -53,6 +53,8 @@ class DashboardOperations(Service):
         return {"DashboardValidationMessages": messages}
 
     def get_dashboard(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:
+        from drydock.services.cloudwatch.dashboard_body import checked_name
+
         name = checked_name(params["DashboardName"])
         found = self.dashboards.get(request.global_scope, name)
         if found is None:
@@ -60,6 +62,8 @@ class DashboardOperations(Service):
         return {"DashboardArn": found.arn(request.account), "DashboardBody": found.body, "DashboardName": name}
 
     def list_dashboards(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:
+        from drydock.services.cloudwatch.dashboard_body import checked_name
+
         prefix = params.get("DashboardNamePrefix") or ""
         if prefix:
             checked_name(prefix)
@@ -94,6 +98,8 @@ class DashboardOperations(Service):
         return {}
 
     async def get_metric_widget_image(self, request: Request, params: dict[str, Any]) -> dict[str, Any]:
+        from drydock.services.cloudwatch import widgets
+
         form = params.get("OutputFormat", "png")
         if form == "image/png":
             raise NotImplementedByDrydock("cloudwatch", "GetMetricWidgetImage", "OutputFormat image/png: use png.")

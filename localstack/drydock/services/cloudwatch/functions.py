@@ -6,7 +6,6 @@ Source: "Functions supported for metric math". Each takes evaluated arguments an
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -130,12 +129,18 @@ def _average(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if values else math.nan
 
 
+def _deviation(values: Sequence[float]) -> float:
+    """Of the whole, not of a sample (?)."""
+    middle = _average(values)
+    return math.sqrt(_average([(value - middle) ** 2 for value in values]))
+
+
 _FOLDS: dict[str, Callable[[Sequence[float]], float]] = {
     "AVG": _average,
     "SUM": math.fsum,
     "MIN": lambda values: min(values, default=math.nan),
     "MAX": lambda values: max(values, default=math.nan),
-    "STDDEV": lambda values: statistics.pstdev(values) if values else math.nan,
+    "STDDEV": _deviation,
     "DATAPOINT_COUNT": lambda values: float(len(values)),
 }
 

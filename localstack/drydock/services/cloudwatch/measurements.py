@@ -7,19 +7,23 @@ pictures alike. Reading is synchronous and changes nothing that can be seen.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from drydock.services.cloudwatch import periods, queries
+from drydock.services.cloudwatch import periods
 from drydock.services.cloudwatch.model import Datum, Metric
 from drydock.services.cloudwatch.points import Known, Points, by_period
 from drydock.services.cloudwatch.samples import Bucket, bucket_of
 from drydock.services.cloudwatch.statistics import compute, needs_raw
 from drydock.services.service import Platform
 from drydock.store import Scope
+
+if TYPE_CHECKING:
+    from drydock.services.cloudwatch.queries import Result
 
 log = logging.getLogger(__name__)
 UNWRITTEN_FOR = 10.0
@@ -50,7 +54,8 @@ class MetricStore:
             at = math.floor(datum.at / resolution) * resolution
             self._points.add(scope, datum.metric, datum.unit, resolution, at, bucket, now)
         if self._points.waiting and self._flush is None:
-            self._flush = asyncio.get_running_loop().call_later(UNWRITTEN_FOR, self._write_later)
+            with contextlib.suppress(RuntimeError):  # no loop is running: whoever records writes
+                self._flush = asyncio.get_running_loop().call_later(UNWRITTEN_FOR, self._write_later)
 
     def write(self) -> None:
         """Everything recorded so far is on the disk when this returns."""
@@ -69,12 +74,16 @@ class MetricStore:
         """The members of MetricDataQueries, evaluated from ``start`` to before ``end``, by id: all that are one series,
         also those that are not to be returned. Raises AwsError for bad queries and expressions, and for one to be returned
         that is no single series."""
+        from drydock.services.cloudwatch import queries  # the grammar of expressions is not needed at start-up
+
         return queries.single_series(self.evaluated(scope, queries_, start, end), queries_)
 
     def evaluated(
         self, scope: Scope, queries_: Sequence[dict[str, Any]], start: float, end: float
-    ) -> dict[str, list[queries.Result]]:
+    ) -> dict[str, list[Result]]:
         """The same with labels, and with the arrays of series. Raises AwsError."""
+        from drydock.services.cloudwatch import queries
+
         return queries.evaluate(queries_, _Reader(self, scope, start, end))
 
     def statistic(

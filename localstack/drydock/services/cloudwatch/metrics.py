@@ -7,7 +7,7 @@ import binascii
 import json
 import math
 from datetime import UTC, datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.request import Request
@@ -17,10 +17,12 @@ from drydock.services.cloudwatch.labels import checked_zone, filled
 from drydock.services.cloudwatch.measurements import MetricStore
 from drydock.services.cloudwatch.model import Metric
 from drydock.services.cloudwatch.put_data import checked_unit, data_of, dimensions_of
-from drydock.services.cloudwatch.queries import Result
 from drydock.services.cloudwatch.samples import Bucket
 from drydock.services.cloudwatch.statistics import PLAIN, compute, is_extended
 from drydock.services.service import Service
+
+if TYPE_CHECKING:
+    from drydock.services.cloudwatch.queries import Result
 
 MOST_STATISTICS_POINTS = 1_440
 MOST_POINTS = 100_800
