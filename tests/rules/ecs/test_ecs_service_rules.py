@@ -38,7 +38,7 @@ def test_names_that_are_refused(name: str) -> None:
 @pytest.mark.parametrize("params", [
     {"serviceRegistries": [{"registryArn": "x"}]},
     {"serviceConnectConfiguration": {"enabled": True}}, {"volumeConfigurations": [{"name": "v"}]},
-    {"vpcLatticeConfigurations": [{"roleArn": "r"}]}, {"enableExecuteCommand": True},
+    {"vpcLatticeConfigurations": [{"roleArn": "r"}]},
     {"availabilityZoneRebalancing": "ENABLED"},
 ])  # fmt: skip
 def test_parameters_that_are_lacking(params: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ def test_parameters_that_are_lacking(params: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("params", [
-    {}, {"loadBalancers": []}, {"serviceConnectConfiguration": {"enabled": False}}, {"enableExecuteCommand": False},
+    {}, {"loadBalancers": []}, {"serviceConnectConfiguration": {"enabled": False}}, {"enableExecuteCommand": True},
     {"availabilityZoneRebalancing": "DISABLED"}, {"serviceRegistries": []},
 ])  # fmt: skip
 def test_parameters_that_ask_for_nothing(params: dict[str, Any]) -> None:

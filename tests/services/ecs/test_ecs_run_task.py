@@ -213,7 +213,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
      "InvalidParameterException", "Assign public IP is not supported for this launch type."),
     ("strategy", {"launchType": None, "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]},
      "InvalidParameterException", "not associated with the cluster"),
-    ("exec", {"enableExecuteCommand": True}, "NotImplemented", "Exec"),
+    ("exec", {"enableExecuteCommand": True}, "InvalidParameterException", "a valid taskRoleArn is not being used"),
     ("placement", {"placementConstraints": [{"type": "distinctInstance"}]},
      "InvalidParameterException", "Placement constraints are not supported with FARGATE launch type."),
     ("storage", {"overrides": {"ephemeralStorage": {"sizeInGiB": 20}}}, "InvalidParameterException", "21 and 200"),

@@ -229,7 +229,7 @@ LACKING: list[dict[str, Any]] = [
     {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, {"deploymentConfiguration": {"strategy": "LINEAR"}},
     {"deploymentConfiguration": {"strategy": "CANARY"}}, {"deploymentController": {"type": "CODE_DEPLOY"}},
     {"loadBalancers": [{"loadBalancerName": "classic", "containerName": "c0", "containerPort": 80}]},
-    {"serviceRegistries": [{"registryArn": "x"}]}, {"enableExecuteCommand": True},
+    {"serviceRegistries": [{"registryArn": "x"}]},
     {"serviceConnectConfiguration": {"enabled": True}}, {"availabilityZoneRebalancing": "ENABLED"},
 ]  # fmt: skip
 
