@@ -15,7 +15,7 @@ import pytest
 
 from tests.emulator_process import ROOT, EmulatorProcess, wait_until
 from tests.services.ec2.yard import AGENT_POLICY, PARAMETER, Yard
-from tests.services.ecs.story import processes
+from tests.services.ecs.story import marked_sleep, processes
 
 ACCOUNT = "000000000000"
 
@@ -37,7 +37,7 @@ def mine(tmp_path: Path) -> Iterator[EmulatorProcess]:
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_machines_that_ran_run_again_on_their_disks(mine: EmulatorProcess, how: str) -> None:
     yard = opened(mine)
-    marker = "303.5"
+    _, marker = marked_sleep()
     config = f"#cloud-config\nbootcmd:\n - 'echo boot >> /boots; echo boots:$(wc -l < /boots)'\n - sleep {marker} &\n"
     running, _ = yard.booted(config)
     stopped, _ = yard.booted()
@@ -101,10 +101,11 @@ def test_killed_in_the_midst_of_everything(mine: EmulatorProcess) -> None:
 
 def test_a_reset_ends_an_account_s_machines(mine: EmulatorProcess) -> None:
     yard = opened(mine)
-    yard.booted("sleep 304.5 &")
-    assert len(processes("304.5")) == 1
+    _, marker = marked_sleep()
+    yard.booted(f"sleep {marker} &")
+    assert len(processes(marker)) == 1
     mine.get("/_drydock/reset", {"account": ACCOUNT})
-    assert processes("304.5") == []
+    assert processes(marker) == []
     assert yard.ec2.describe_instances()["Reservations"] == []
     assert mine.faults() == []
     assert {each.name for each in (mine.state / "machines").iterdir()} <= {"consoles"}
@@ -154,14 +155,15 @@ def test_agents_register_again_as_who_they_were(mine: EmulatorProcess) -> None:
 
 def test_when_the_runtime_dies_machines_are_booted_again(mine: EmulatorProcess) -> None:
     yard = opened(mine)
-    instance, _ = yard.booted("sleep 305.5 &")
+    _, marker = marked_sleep()
+    instance, _ = yard.booted(f"sleep {marker} &")
     stopped, _ = yard.booted()
     yard.ec2.stop_instances(InstanceIds=[stopped])
     yard.until(stopped, "stopped")
-    before = processes("305.5")
+    before = processes(marker)
     assert len(before) == 1
     os.kill(_helper_of(before[0]), signal.SIGKILL)
-    wait_until(lambda: processes("305.5") == [], "its processes are gone")
+    wait_until(lambda: processes(marker) == [], "its processes are gone")
     yard.until_printed(instance, "login:", 2)
     assert yard.until(instance)["State"]["Name"] == "running"
     assert yard.state(stopped) == "stopped"
