@@ -87,3 +87,15 @@ def test_what_cloudwatch_refuses_leaves_nothing(loop: Loop) -> None:
     assert code == "FailedResourceAccessException"
     assert loop.cw.describe_alarms()["MetricAlarms"] == []
     assert loop.aas.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"] == []
+
+
+def test_a_metric_written_as_a_query(loop: Loop) -> None:
+    stat = {"Metric": {"Namespace": "App", "MetricName": "Load"}, "Stat": "p90"}
+    query = {"Id": "load", "MetricStat": stat, "ReturnData": True}
+    made = loop.put(
+        "query", "TargetTrackingScaling", {"TargetValue": 50.0, "CustomizedMetricSpecification": {"Metrics": [query]}}
+    )
+    found = loop.cw.describe_alarms(AlarmNames=[made["Alarms"][0]["AlarmName"]])["MetricAlarms"][0]
+    (asked,) = found["Metrics"]
+    assert (asked["MetricStat"]["Stat"], asked["MetricStat"]["Period"]) == ("p90", 60)
+    loop.measured(100.0, lambda service: service["desiredCount"] == 2, "twice the target needs two tasks")

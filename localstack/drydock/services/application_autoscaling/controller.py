@@ -12,6 +12,7 @@ import logging
 from collections import defaultdict
 from typing import Any
 
+from drydock.clock import Clock
 from drydock.errors import AwsError
 from drydock.services.application_autoscaling import rules
 from drydock.services.application_autoscaling.model import KEPT, Activity, Policy, ScalableTarget
@@ -40,6 +41,7 @@ class Scaling:
         self._platform = registry.platform
         self._locks: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._workers: dict[Place, asyncio.Task[None]] = {}
+        self._woken: defaultdict[Place, asyncio.Event] = defaultdict(asyncio.Event)
         self._watcher: asyncio.Task[None] | None = None
         self._low: dict[tuple[Scope, str], tuple[float, float]] = {}
         """Of policies of target tracking: when their metric was below, and its value"""
@@ -79,7 +81,9 @@ class Scaling:
     def notice(self, scope: Scope, resource_id: str) -> None:
         """Look at a target soon, until nothing is under way any more."""
         place = (scope, resource_id)
-        if place not in self._workers:
+        self._woken[place].set()
+        worker = self._workers.get(place)
+        if worker is None or worker.done():
             self._workers[place] = self._platform.spawn(self._work(place), f"scaling of {resource_id}")
 
     def lock(self, scope: Scope, resource_id: str) -> asyncio.Lock:
@@ -90,6 +94,7 @@ class Scaling:
     async def _work(self, place: Place) -> None:
         clock = self._platform.clock(place[0].account)
         while True:
+            self._woken[place].clear()
             try:
                 async with self._locks[place]:
                     if not await self._look(*place):
@@ -97,7 +102,19 @@ class Scaling:
                         return
             except AwsError as error:
                 log.warning("scaling of %s: %s", place[1], error)
-            await asyncio.gather(clock.sleep(LOOK_EVERY), asyncio.sleep(LEAST_PAUSE))
+            await self._pause(clock, self._woken[place])
+
+    async def _pause(self, clock: Clock, woken: asyncio.Event) -> None:
+        """Until it is time to look again, or somebody has noticed something."""
+        waits: list[asyncio.Future[Any]] = [
+            asyncio.gather(clock.sleep(LOOK_EVERY), asyncio.sleep(LEAST_PAUSE)),
+            asyncio.ensure_future(woken.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def _look(self, scope: Scope, resource_id: str) -> bool:
         """Whether it should be looked at again."""

@@ -1,7 +1,7 @@
 """Operations on capacity providers: FARGATE and FARGATE_SPOT, which every account has, and those of Auto Scaling groups.
 
-Managed scaling needs CloudWatch's alarms, managed termination protection needs managed scaling: both are refused until
-they can be done. An instance of the group that registers with a cluster that has the provider belongs to it.
+Managed scaling needs tasks that wait for capacity in PROVISIONING, managed termination protection needs managed scaling: both are
+refused until they can be done. An instance of the group that registers with a cluster that has the provider belongs to it.
 
 Sources: API reference of CreateCapacityProvider and answers of AWS. The messages marked with (?) say the same in our words.
 """
