@@ -183,7 +183,7 @@ class Link(asyncio.Transport):
     """One connection."""
 
     __slots__ = (
-        "_address", "_choked", "_closing", "_descriptor", "_ended", "_links", "_out", "_paused", "_protocol", "_size",
+        "_address", "_choked", "_closing", "_descriptor", "_ended", "_ends_soon", "_links", "_out", "_paused", "_protocol", "_size",
         "_watched", "_writes_end",
     )  # fmt: skip
 
@@ -193,6 +193,8 @@ class Link(asyncio.Transport):
         self._out: deque[bytes] | None = None
         """What the socket did not take"""
         self._size = 0
+        self._ends_soon = False
+        """Behind what is still to be read comes the end, of which the set tells only once"""
         self._watched = self._paused = self._choked = self._closing = self._ended = self._writes_end = False
 
     # -- from the socket
@@ -234,6 +236,8 @@ class Link(asyncio.Transport):
             if event & _OVER and not self._out:
                 self._lose(None)
             return
+        if event & _ENDS:
+            self._ends_soon = True
         if self._paused or self._closing:
             return
         try:
@@ -246,7 +250,7 @@ class Link(asyncio.Transport):
         if not data:
             self._end()
             return
-        if len(data) == PIECE or event & _ENDS:
+        if len(data) == PIECE or self._ends_soon:
             self._links.again(self)
         protocol = self._protocol
         if protocol is not None:
