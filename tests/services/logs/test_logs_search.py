@@ -13,8 +13,8 @@ def test_events_of_several_streams_are_interleaved(lab) -> None:
     async def story() -> None:
         for stream in ("a", "b"):
             await lab.stream(stream=stream)
-        await lab.put((0, "1"), (20, "3"), stream="a")
-        await lab.put((10, "2"), (30, "4"), stream="b")
+        await lab.put((0, "1"), (20_000, "3"), stream="a")
+        await lab.put((10_000, "2"), (30_000, "4"), stream="b")
         found = await lab("FilterLogEvents", logGroupName="g", interleaved=True)
         assert [(e["logStreamName"], e["message"]) for e in found["events"]] == [
             ("a", "1"),
