@@ -147,6 +147,10 @@ class Authorizer:
             context["ecs:cluster"] = f"arn:aws:ecs:{request.region}:{request.account}:cluster/{cluster_name(params)}"
         elif request.service == "ec2":
             context["ec2:region"] = request.region
+        elif request.operation == "PutMetricData" and params.get(
+            "Namespace"
+        ):  # of the others that have one it is no key
+            context["cloudwatch:namespace"] = str(params["Namespace"])
         _add_tags(context, params)
         return context
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -318,6 +319,23 @@ def test_what_the_readers_refuse(cw: Any, now: datetime) -> None:
         "InvalidNextToken",
         "The next token specified is invalid.",
     )
+
+
+def test_a_policy_can_name_the_namespace(emulator: EmulatorProcess, aws: Aws) -> None:
+    allowed = {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",
+               "Condition": {"StringEquals": {"cloudwatch:namespace": "App"}}}  # fmt: skip
+    iam = aws("iam")
+    iam.create_user(UserName="ada")
+    iam.put_user_policy(
+        UserName="ada", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    )
+    key = iam.create_access_key(UserName="ada")["AccessKey"]
+    ada = emulator.client(
+        "cloudwatch", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+    )
+    put(ada, {"Value": 1})
+    assert refused(put, ada, {"Value": 1}, namespace="Other")[0] == "AccessDenied"
+    assert len(aws("cloudwatch").list_metrics()["Metrics"]) == 1
 
 
 def speak(client: Any, protocol: str) -> None:
