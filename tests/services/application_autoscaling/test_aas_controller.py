@@ -168,6 +168,29 @@ def test_target_tracking_makes_its_alarms_and_they_go_with_it() -> None:
     run(story)
 
 
+def test_requests_per_target_of_the_services_own_target_group() -> None:
+    async def story(house: House) -> None:
+        await house.register()
+        balancer, group = "app/front/0123456789abcdef", "targetgroup/web/fedcba9876543210"
+        label = {"PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": f"{balancer}/{group}"}
+        with pytest.raises(AwsError, match="not attached to the ECS service"):
+            await house.track("requests", PredefinedMetricSpecification=label)
+        arn = f"arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:{group}"
+        house.service["loadBalancers"] = [{"targetGroupArn": arn, "containerName": "app", "containerPort": 80}]
+        made = await house.track("requests", PredefinedMetricSpecification=label, TargetValue=100.0)
+        high = house.alarms[made["Alarms"][0]["AlarmName"]]
+        assert {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCountPerTarget", "Statistic": "Sum",
+                "Period": 60, "Threshold": 100.0}.items() <= high.items()  # fmt: skip
+        assert high["Dimensions"] == [
+            {"Name": "LoadBalancer", "Value": balancer}, {"Name": "TargetGroup", "Value": group}
+        ]  # fmt: skip
+        with pytest.raises(AwsError, match="Only one TargetTrackingScaling policy for a given metric specification"):
+            await house.track("again", PredefinedMetricSpecification=label)
+        assert len(house.alarms) == 2
+
+    run(story)
+
+
 def test_target_tracking_out_in_proportion_in_step_by_step() -> None:
     async def story(house: House) -> None:
         await house.register()

@@ -106,10 +106,11 @@ class Scaling:
 
     async def _pause(self, clock: Clock, woken: asyncio.Event) -> None:
         """Until it is time to look again, or somebody has noticed something."""
-        waits: list[asyncio.Future[Any]] = [
-            asyncio.gather(clock.sleep(LOOK_EVERY), asyncio.sleep(LEAST_PAUSE)),
-            asyncio.ensure_future(woken.wait()),
-        ]
+
+        async def rest() -> None:
+            await asyncio.gather(clock.sleep(LOOK_EVERY), asyncio.sleep(LEAST_PAUSE))
+
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(rest()), asyncio.ensure_future(woken.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
