@@ -72,6 +72,7 @@ def test_target_tracking_out_and_in_again(loop: Loop) -> None:
     assert found[high]["AlarmActions"] == found[low]["AlarmActions"]
     loop.measured(100.0, lambda service: service["runningCount"] >= 2, "twice the target needs two tasks")
     loop.measured(5.0, lambda service: service["desiredCount"] == 1, "and little load one")
+    loop.yard.steady(running=1)
     causes = [one["Cause"] for one in loop.activities()]
     assert causes[-1] == f"monitor alarm {high} in state ALARM triggered policy track"
     assert causes[0] == f"monitor alarm {low} in state ALARM triggered policy track"
@@ -89,13 +90,17 @@ def test_what_cloudwatch_refuses_leaves_nothing(loop: Loop) -> None:
     assert loop.aas.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"] == []
 
 
-def test_a_metric_written_as_a_query(loop: Loop) -> None:
+def test_metric_math(loop: Loop) -> None:
     stat = {"Metric": {"Namespace": "App", "MetricName": "Load"}, "Stat": "p90"}
-    query = {"Id": "load", "MetricStat": stat, "ReturnData": True}
+    queries = [
+        {"Id": "load", "MetricStat": stat, "ReturnData": False},
+        {"Id": "half", "Expression": "load / 2", "Label": "half of it"},
+    ]
     made = loop.put(
-        "query", "TargetTrackingScaling", {"TargetValue": 50.0, "CustomizedMetricSpecification": {"Metrics": [query]}}
+        "half", "TargetTrackingScaling", {"TargetValue": 50.0, "CustomizedMetricSpecification": {"Metrics": queries}}
     )
     found = loop.cw.describe_alarms(AlarmNames=[made["Alarms"][0]["AlarmName"]])["MetricAlarms"][0]
-    (asked,) = found["Metrics"]
-    assert (asked["MetricStat"]["Stat"], asked["MetricStat"]["Period"]) == ("p90", 60)
-    loop.measured(100.0, lambda service: service["desiredCount"] == 2, "twice the target needs two tasks")
+    asked = {one["Id"]: one for one in found["Metrics"]}
+    assert (asked["load"]["MetricStat"]["Stat"], asked["load"]["MetricStat"]["Period"]) == ("p90", 60)
+    assert asked["half"]["Expression"] == "load / 2"
+    loop.measured(200.0, lambda service: service["desiredCount"] == 2, "twice the target needs two tasks")
