@@ -14,6 +14,10 @@ from labkit.balancers import group_box, rule_box
 from labkit.nesting import Box
 from labkit.stories import shortened
 
+from tests.emulator_process import EmulatorProcess, wait_until
+from tests.services.elbv2.story import Balanced
+from tests.services.elbv2.test_elbv2_https import secure, upload
+
 _SVG = "{http://www.w3.org/2000/svg}"
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/0123456789abcdef"
 
@@ -134,3 +138,17 @@ def test_it_is_drawn_and_taken_down(aws: Callable[..., Any], capsys: pytest.Capt
     assert [group["TargetGroupName"] for group in elb.describe_target_groups()["TargetGroups"]] == ["theirs"]
     assert cloudformation.describe_stacks()["Stacks"] == []
     aws("elbv2").delete_target_group(TargetGroupArn=elb.describe_target_groups()["TargetGroups"][0]["TargetGroupArn"])
+
+
+def test_the_url_of_a_listener_with_tls(
+    lab_environment: EmulatorProcess, aws: Callable[..., Any], account: str
+) -> None:
+    web = Balanced(lab_environment, aws, account)
+    web.opened().made()
+    web.open(web.front, 443)
+    secure(web, upload(web, "shop", "shop.example"))
+    web.active()
+    wait_until(lambda: len(lab_environment.get("/_drydock/endpoints")["load_balancers"]) >= 2, "both listen")
+    assert lab.url(web.dns, 443, "/cart").startswith("https://127.0.0.1:")
+    assert lab.url(web.dns, 443, "/cart").endswith("/cart")
+    assert lab.url(web.dns).startswith("http://127.0.0.1:")
