@@ -53,6 +53,7 @@ def configuration(groups: list[dict[str, Any]], rules: list[dict[str, Any]], **g
         "admitted": admitted,
         "shows_server": True,
         "rules": rules,
+        "stream": given.pop("stream", False),
         "tls": given.pop("tls", None),
     }
     base = {

@@ -12,6 +12,7 @@ from drydock.dataplane.balancing.links import Link
 if TYPE_CHECKING:
     from drydock.dataplane.balancing.balancer import Target
     from drydock.dataplane.balancing.front import Client
+    from drydock.dataplane.balancing.streams import Stream
 
 HIGH_WATER = 64 << 10
 """Bytes that wait to be written in one direction before the other end is not read any more"""
@@ -22,15 +23,17 @@ class Upstream(asyncio.Protocol):
     """``client`` is whose request it serves; None while it is idle."""
 
     __slots__ = (
-        "_buffer", "_chunks", "_head", "_left", "_wrapped", "client", "served", "target", "transport", "tunnel",
+        "_buffer", "_chunks", "_head", "_left", "_wrapped", "client", "half_closes", "served", "target", "transport", "tunnel",
     )  # fmt: skip
     transport: asyncio.Transport
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.client: Client | None = None
+        self.client: Client | Stream | None = None
         self.served = 0
         self.tunnel = False
+        self.half_closes = False
+        """Serves a TCP connection, whose sides end one after the other"""
         self._buffer = b""
         self._head: AnswerHead | None = None
         self._left = 0
@@ -53,7 +56,9 @@ class Upstream(asyncio.Protocol):
         client.last = client.ticker.now
         if self.tunnel:
             client.transport.write(data)
-        elif self._head is None:
+            return
+        client = cast("Client", client)
+        if self._head is None:
             self._take_head(client, self._buffer + data if self._buffer else data)
         else:
             self._take_body(client, data, b"")
@@ -161,14 +166,28 @@ class Upstream(asyncio.Protocol):
 
     # -- the connection
     def eof_received(self) -> bool:
-        return False
+        client = self.client
+        return self.half_closes and client is not None and cast("Stream", client).target_ended()
+
+    def leave(self, broken: bool) -> None:
+        """The client of a TCP connection has gone."""
+        self._release()
+        if broken:
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.target.all.discard(self)
         self.target.idle.pop(self, None)
-        client, head = self.client, self._head
-        if client is None:
+        found, head = self.client, self._head
+        if found is None:
             return
+        if self.half_closes:
+            self._release()
+            cast("Stream", found).cut() if exc is not None else found.transport.close()
+            return
+        client = cast("Client", found)
         untouched = head is None and not self._buffer and not self.tunnel
         ends_the_body = head is not None and head.length is None and self._chunks is None
         wrapped = self._wrapped

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from drydock.dataplane.balancing.back import Upstream
     from drydock.dataplane.balancing.front import Client
     from drydock.dataplane.balancing.links import Door
+    from drydock.dataplane.balancing.streams import Stream
 
 MOST_CONNECTING = 64
 """Connections to one target that are being made at a time; more requests wait for one of these, or for one that becomes
@@ -47,7 +48,7 @@ class Target:
         self.state = ""
         self.outstanding = 0
         self.idle: dict[Upstream, None] = {}
-        self.waiting: dict[Client, None] = {}
+        self.waiting: dict[Client | Stream, None] = {}
         self.connecting = 0
         self.all: set[Upstream] = set()
         self.ramp_from: float | None = None
@@ -63,7 +64,7 @@ class Target:
                 return upstream
         return None
 
-    def wait(self, client: Client) -> None:
+    def wait(self, client: Client | Stream) -> None:
         """The client is attached as soon as there is a connection."""
         self.waiting[client] = None
         self.fill()
@@ -152,12 +153,12 @@ class Group:
             return 1.0
         return choosing.ramp((now - target.ramp_from) * self.balancer.speed, self.slow_start)
 
-    def choose(self, head: RequestHead, now: float) -> Target | None:
-        """For a request; None if nobody can take it."""
+    def choose(self, head: RequestHead | None, now: float) -> Target | None:
+        """For a request, or for a TCP connection (``head`` None); None if nobody can take it."""
         ready = self.ready
         if not ready:
             return None
-        if self.sticky is not None:
+        if self.sticky is not None and head is not None:
             kept = self.by_token.get(cookies.value_of(head, *self.sticky["cookies"]))
             if kept is not None:
                 return kept
@@ -180,6 +181,8 @@ class Place:
         self.rules: list[Rule] = []
         self.shows_server = True
         self.scheme = "http"
+        self.stream = False
+        """TCP: bytes are passed on as they come"""
         self.tls: dict[str, Any] | None = None
         self.serves: dict[str, Any] | None = None
         """The TLS with which ``servers`` accept"""
@@ -245,6 +248,7 @@ class Balancer:
             place = self.places[each["id"]] = places.pop(each["id"]) if each["id"] in places else Place(self)
             place.port, place.rules = each["port"], chain(each["rules"])
             place.shows_server, place.admitted = each["shows_server"], each["admitted"]
+            place.stream = each["stream"]
             place.tls, place.scheme = each["tls"], "https" if each["tls"] else "http"
         for group in before.values():
             for target in group.targets.values():

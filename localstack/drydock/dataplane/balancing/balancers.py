@@ -17,6 +17,7 @@ from drydock.dataplane.balancing.back import Upstream
 from drydock.dataplane.balancing.balancer import Balancer, Place, Target
 from drydock.dataplane.balancing.front import Client
 from drydock.dataplane.balancing.links import Door, Links
+from drydock.dataplane.balancing.streams import Stream
 from drydock.dataplane.balancing.ticker import Ticker
 
 BACKLOG = 4096
@@ -153,9 +154,12 @@ class Balancers:
             for listener in place.listeners[len(place.servers) :]:
                 place.servers.append(await self._accepting(listener.dup(), place))
 
+    def _made(self, place: Place) -> Client | Stream:
+        return (Stream if place.stream else Client)(place, self._ticker)
+
     async def _accepting(self, listener: socket.socket, place: Place) -> asyncio.Server | Door:
-        def make() -> Client:
-            return Client(place, self._ticker)
+        def make() -> Client | Stream:
+            return self._made(place)
 
         listener.listen(BACKLOG)
         if self._links is not None and place.context is None:
@@ -187,7 +191,7 @@ class Balancers:
             self._spawn(self._adopt(place, found, message["data"]))
 
     async def _adopt(self, place: Place, found: socket.socket, data: bytes) -> None:
-        client = Client(place, self._ticker)
+        client = self._made(place)
         try:
             if self._links is not None and place.context is None:
                 self._links.adopt(found, client)

@@ -17,7 +17,8 @@ Reach = Callable[[], Awaitable[socket.socket]]
 
 
 async def attempt(reach: Reach, asked: dict[str, Any]) -> dict[str, Any]:
-    """``{"status": 200}``, or ``{"error": ...}``: ``timeout``, ``refused``, ``closed`` (before it has answered) or
+    """``{"status": 200}`` (``{"connected": True}`` if only a connection is wanted), or
+    ``{"error": ...}``: ``timeout``, ``refused``, ``closed`` (before it has answered) or
     ``malformed``. ``asked["patience"]`` is in real seconds."""
     try:
         async with asyncio.timeout(asked["patience"]):
@@ -31,6 +32,9 @@ async def _ask(reach: Reach, asked: dict[str, Any]) -> dict[str, Any]:
         found = await reach()
     except OSError:
         return {"error": "refused"}
+    if asked["method"] == "TCP":
+        found.close()
+        return {"connected": True}
     reader, writer = await asyncio.open_connection(sock=found, limit=2 * LARGEST_ANSWER_HEAD)
     try:
         request = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from drydock.dataplane.balancing.front import Client
+    from drydock.dataplane.balancing.streams import Stream
 
 INTERVAL = 0.25
 
@@ -18,7 +19,7 @@ class Ticker:
     """``now`` is monotonic time, not older than :data:`INTERVAL`."""
 
     def __init__(self) -> None:
-        self.clients: set[Client] = set()
+        self.clients: set[Client | Stream] = set()
         self.now = time.monotonic()
         self.also: list[Callable[[float], None]] = []
         self._second = 0

@@ -54,7 +54,7 @@ class Elbv2(TagOperations):
         return list(self.controller.faults())
 
     def instead_of(self, operation: str) -> str:
-        return "Application Load Balancers with HTTP and HTTPS listeners are there; trust stores are not."
+        return "Application Load Balancers, and Network Load Balancers with TCP listeners, are there; trust stores are not."
 
     def named(self, host: str, port: int | None) -> tuple[str, str] | None:
         """The load balancer and the place of the listener that a Host field names: port 80 unless it names another."""
@@ -62,7 +62,7 @@ class Elbv2(TagOperations):
         for scope, _, balancer in self.balancers.all():
             if balancer.dns_name.lower() == name and not balancer.deleting:
                 for listener in self.listeners_of(scope, balancer.arn):
-                    if (listener.port, listener.protocol) == (port or 80, "HTTP") and balancer.state == "active":
+                    if listener.port == (port or 80) and listener.protocol != "HTTPS" and balancer.state == "active":
                         return balancer.arn, listener.place
         return None
 

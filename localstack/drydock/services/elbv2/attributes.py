@@ -47,7 +47,7 @@ LOAD_BALANCER = {
     ),
     "routing.http.drop_invalid_header_fields.enabled": Attribute("false", _SWITCH),
     "routing.http.preserve_host_header.enabled": Attribute("false", _SWITCH),
-    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": Attribute("false", _SWITCH, ("false",), "There is no TLS."),
+    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": Attribute("false", _SWITCH, ("false",), "They are not added."),
     "routing.http.xff_client_port.enabled": Attribute("false", _SWITCH),
     "routing.http.xff_header_processing.mode": Attribute("append", ("append", "preserve", "remove")),
     "routing.http2.enabled": Attribute("true", _SWITCH),
@@ -77,7 +77,48 @@ TARGET_GROUP = {
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": Attribute("1", range(1, 1001)),
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": Attribute("off", _PER_CENT),
 }  # fmt: skip
+NETWORK_LOAD_BALANCER = {
+    "access_logs.s3.enabled": Attribute("false", _SWITCH, ("false",), "There are no access logs."),
+    "access_logs.s3.bucket": Attribute("", None, ("",), "There are no access logs."),
+    "access_logs.s3.prefix": Attribute("", None, ("",), "There are no access logs."),
+    "deletion_protection.enabled": Attribute("false", _SWITCH),
+    "dns_record.client_routing_policy": Attribute(
+        "any_availability_zone",
+        ("availability_zone_affinity", "partial_availability_zone_affinity", "any_availability_zone"),
+        ("any_availability_zone",), "There is no DNS.",
+    ),
+    "load_balancing.cross_zone.enabled": Attribute("false", _SWITCH),
+    "zonal_shift.config.enabled": Attribute("false", _SWITCH, ("false",), "Zones do not fail here."),
+}  # fmt: skip
+NETWORK_LISTENER = {"tcp.idle_timeout.seconds": Attribute("350", range(60, 6001))}
+NETWORK_TARGET_GROUP = {
+    "deregistration_delay.connection_termination.enabled": Attribute("false", _SWITCH),
+    "deregistration_delay.timeout_seconds": Attribute("300", range(0, 3601)),
+    "load_balancing.cross_zone.enabled": TARGET_GROUP["load_balancing.cross_zone.enabled"],
+    "preserve_client_ip.enabled": Attribute("false", _SWITCH, ("false",), "Targets see the load balancer's address."),
+    "proxy_protocol_v2.enabled": Attribute("false", _SWITCH, ("false",), "There is no proxy protocol."),
+    "stickiness.enabled": Attribute("false", _SWITCH, ("false",), "All clients of this machine have one address."),
+    "stickiness.type": Attribute("source_ip", ("source_ip",)),
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": Attribute("1", range(1, 1001)),
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": Attribute("off", _PER_CENT),
+}  # fmt: skip
+"""A connection that a target still has is cut when it has drained, whether or not that was asked for"""
 _COOKIE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")
+
+
+def of_balancer(kind: str) -> dict[str, Attribute]:
+    """By its type."""
+    return NETWORK_LOAD_BALANCER if kind == "network" else LOAD_BALANCER
+
+
+def of_listener(protocol: str) -> dict[str, Attribute]:
+    """By its protocol."""
+    return NETWORK_LISTENER if protocol == "TCP" else LISTENER
+
+
+def of_group(protocol: str) -> dict[str, Attribute]:
+    """By its protocol."""
+    return NETWORK_TARGET_GROUP if protocol == "TCP" else TARGET_GROUP
 
 
 def shown(table: dict[str, Attribute], kept: dict[str, str]) -> Given:

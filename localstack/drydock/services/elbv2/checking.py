@@ -95,7 +95,8 @@ class Checking:
             return {"error": "stopped"}
         port = target.port if group.health.port == "traffic-port" else int(group.health.port)
         patience = self._platform.clock(scope.account).real_budget(group.health.timeout)
-        asked = {"method": "GET", "path": group.health.path, "host": f"{target.id}:{port}", "patience": patience}
+        method = "TCP" if group.health.protocol == "TCP" else "GET"
+        asked = {"method": method, "path": group.health.path, "host": f"{target.id}:{port}", "patience": patience}
         try:
             return await self._plane.attempt(balancer, target.id, port, asked)
         except PlaneFailure:

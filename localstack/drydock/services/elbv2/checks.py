@@ -53,6 +53,15 @@ def check_tags(tags: Tags) -> None:
 _MATCHER = re.compile(r"[0-9]{3}(-[0-9]{3})?(,[0-9]{3}(-[0-9]{3})?)*")
 
 
+def default_health(params: dict[str, Any]) -> Health:
+    """Of a new target group. Source: the API reference of CreateTargetGroup."""
+    if params.get("Protocol") != "TCP":
+        return Health()
+    if params.get("HealthCheckProtocol", "TCP") == "TCP":
+        return Health(protocol="TCP", timeout=10)
+    return Health(timeout=6, matcher="200-399")
+
+
 def health_of(params: dict[str, Any], before: Health, operation: str) -> Health:
     """What it is after the parameters of CreateTargetGroup or ModifyTargetGroup. Raises AwsError."""
     found = Health(
@@ -65,7 +74,10 @@ def health_of(params: dict[str, Any], before: Health, operation: str) -> Health:
         params.get("UnhealthyThresholdCount", before.unhealthy),
         params.get("Matcher", {}).get("HttpCode", before.matcher),
     )
-    if found.protocol not in ("HTTP", "HTTPS"):
+    if found.protocol == "TCP" and before.protocol == "TCP":
+        if params.get("HealthCheckPath") or params.get("Matcher"):
+            raise invalid("A path or a matcher cannot be specified for health checks of protocol TCP")  # (?)
+    elif found.protocol not in ("HTTP", "HTTPS"):
         raise invalid(f"Health check protocol '{found.protocol}' must be one of '[HTTP, HTTPS]'")  # (?)
     if found.protocol == "HTTPS":
         raise NotImplementedByDrydock("elbv2", f"{operation} with HealthCheckProtocol HTTPS", "Use HTTP.")

@@ -51,4 +51,4 @@ class Interfaces:
 
 
 def _description(balancer: LoadBalancer) -> str:
-    return f"ELB app/{balancer.name}/{balancer.id}"
+    return f"ELB {balancer.arn.partition(':loadbalancer/')[2]}"

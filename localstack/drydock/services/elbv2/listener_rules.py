@@ -23,6 +23,8 @@ class RuleOperations(ListenerOperations):
         scope = request.scope
         listener = self.listener(scope, params["ListenerArn"])
         balancer = self.balancer(scope, listener.load_balancer_arn)
+        if balancer.kind == "network":
+            raise errors.configuration("Rules are not supported for listeners of Network Load Balancers")  # (?)
         if params.get("Transforms"):
             raise NotImplementedByDrydock("elbv2", "CreateRule with Transforms", "Rewrite in the application.")
         conditions = checks.conditions_of(params["Conditions"], "CreateRule")
@@ -32,7 +34,7 @@ class RuleOperations(ListenerOperations):
         of_balancer = [r for each in self.listeners_of(scope, balancer.arn) for r in self.rules_of(scope, each.arn)]
         if len(of_balancer) >= MOST_RULES:
             raise AwsError("TooManyRules", f"A load balancer can have at most '{MOST_RULES}' rules")  # (?)
-        self.check_groups(scope, balancer, actions)
+        self.check_groups(scope, balancer, actions, listener.protocol)
         arn = self._arn_under(request, listener.arn.replace(":listener/", ":listener-rule/", 1), "rule")
         made = Rule(arn, listener.arn, params["Priority"], conditions, actions, list(params.get("Tags", [])))
         self.rules.put(scope, arn, made)
@@ -81,7 +83,7 @@ class RuleOperations(ListenerOperations):
         if params.get("Actions"):
             actions = checks.actions_of(params["Actions"], "ModifyRule")
             listener = self.listener(scope, found.listener_arn)
-            self.check_groups(scope, self.balancer(scope, listener.load_balancer_arn), actions)
+            self.check_groups(scope, self.balancer(scope, listener.load_balancer_arn), actions, listener.protocol)
         found.conditions, found.actions = conditions, actions
         self.rules.put(scope, found.arn, found)
         await self.changed(request)

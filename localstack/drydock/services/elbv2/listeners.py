@@ -12,6 +12,7 @@ from drydock.services.elbv2.model import Listener
 from drydock.services.elbv2.registry import Params
 
 MOST_LISTENERS = 50
+NETWORK_PROTOCOLS = ("TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC")
 
 
 class ListenerOperations(CertificateOperations):
@@ -26,7 +27,7 @@ class ListenerOperations(CertificateOperations):
             raise errors.invalid("A listener port must be specified")
         if protocol is None:
             raise errors.invalid("A listener protocol must be specified")
-        self._check_protocol(protocol, params, "CreateListener")
+        self._check_protocol(balancer.kind, protocol, params, "CreateListener")
         arns, policy = self.secured(scope, None, params) if protocol == "HTTPS" else ([], "")
         actions = checks.actions_of(params["DefaultActions"], "CreateListener")
         checks.check_tags(params.get("Tags", []))
@@ -36,7 +37,7 @@ class ListenerOperations(CertificateOperations):
             raise AwsError(code, message.format(balancer.arn))
         if len(others) >= MOST_LISTENERS:
             raise AwsError("TooManyListeners", f"A load balancer can have at most '{MOST_LISTENERS}' listeners")  # (?)
-        self.check_groups(scope, balancer, actions)
+        self.check_groups(scope, balancer, actions, protocol)
         arn = self._arn_under(request, balancer.arn.replace(":loadbalancer/", ":listener/", 1), "listener")
         default = self._arn_under(request, arn.replace(":listener/", ":listener-rule/", 1), "rule")
         made = Listener(arn, balancer.arn, port, protocol, actions, default, tags=list(params.get("Tags", [])))
@@ -49,8 +50,19 @@ class ListenerOperations(CertificateOperations):
         return f"{parent}/{self.platform.ids.hexadecimal(request.scope, kind, parent, 16)}"
 
     @staticmethod
-    def _check_protocol(protocol: str, params: Params, operation: str) -> None:
-        if protocol not in ("HTTP", "HTTPS"):
+    def _check_protocol(kind: str, protocol: str, params: Params, operation: str) -> None:
+        if kind == "network":
+            if protocol not in NETWORK_PROTOCOLS:
+                names = ", ".join(NETWORK_PROTOCOLS)
+                raise errors.invalid(f"Listener protocol '{protocol}' must be one of '{names}'")  # (?)
+            if protocol != "TCP":
+                raise NotImplementedByDrydock("elbv2", f"{operation} with Protocol {protocol}", "Use TCP.")
+            if any(action.get("Type") != "forward" for action in params.get("DefaultActions") or []):
+                raise AwsError(
+                    "InvalidLoadBalancerAction",
+                    "Only forward actions are supported by Network Load Balancers",  # (?)
+                )
+        elif protocol not in ("HTTP", "HTTPS"):
             raise errors.invalid(f"Listener protocol '{protocol}' must be one of 'HTTP, HTTPS'")
         if protocol == "HTTPS":
             if (params.get("MutualAuthentication") or {}).get("Mode", "off") != "off":
@@ -61,12 +73,12 @@ class ListenerOperations(CertificateOperations):
                 raise errors.configuration("AlpnPolicy cannot be specified for HTTPS listeners")  # (?)
             return
         if params.get("Certificates"):
-            raise errors.invalid("A certificate cannot be specified for HTTP listeners")
+            raise errors.invalid(f"A certificate cannot be specified for {protocol} listeners")
         if params.get("SslPolicy"):
-            raise errors.invalid("An SSL policy cannot be specified for HTTP listeners")  # (?)
+            raise errors.invalid(f"An SSL policy cannot be specified for {protocol} listeners")  # (?)
         for name in ("AlpnPolicy", "MutualAuthentication"):
             if params.get(name):
-                raise errors.configuration(f"{name} cannot be specified for HTTP listeners")  # (?)
+                raise errors.configuration(f"{name} cannot be specified for {protocol} listeners")  # (?)
 
     async def delete_listener(self, request: Request, params: Params) -> dict[str, Any]:
         """With its rules."""
@@ -83,7 +95,7 @@ class ListenerOperations(CertificateOperations):
         found = self.listener(scope, params["ListenerArn"])
         balancer = self.balancer(scope, found.load_balancer_arn)
         protocol = params.get("Protocol") or found.protocol
-        self._check_protocol(protocol, params, "ModifyListener")
+        self._check_protocol(balancer.kind, protocol, params, "ModifyListener")
         arns, policy = self.secured(scope, found, params) if protocol == "HTTPS" else ([], "")
         port = params.get("Port") or found.port
         if any(o.port == port and o is not found for o in self.listeners_of(scope, balancer.arn)):
@@ -92,7 +104,7 @@ class ListenerOperations(CertificateOperations):
         actions = found.default_actions
         if params.get("DefaultActions"):
             actions = checks.actions_of(params["DefaultActions"], "ModifyListener")
-            self.check_groups(scope, balancer, actions)
+            self.check_groups(scope, balancer, actions, protocol)
         moved = port != found.port
         found.port, found.default_actions = port, actions
         found.protocol, found.certificates, found.ssl_policy = protocol, arns, policy
@@ -120,18 +132,20 @@ class ListenerOperations(CertificateOperations):
     def describe_listener_attributes(self, request: Request, params: Params) -> dict[str, Any]:
         """All, with their defaults."""
         found = self.listener(request.scope, params["ListenerArn"])
-        return {"Attributes": attributes.shown(attributes.LISTENER, found.attributes)}
+        return {"Attributes": attributes.shown(attributes.of_listener(found.protocol), found.attributes)}
 
     async def modify_listener_attributes(self, request: Request, params: Params) -> dict[str, Any]:
         """Those given; the others stay. Headers that AWS would add or rename are not there: ValidationError."""
         found = self.listener(request.scope, params["ListenerArn"])
         for pair in params["Attributes"]:
             if pair.get("Key", "").startswith(("routing.http.request.", "routing.http.response.")) and (
-                pair["Key"] not in attributes.LISTENER
+                pair["Key"] not in attributes.of_listener(found.protocol)
             ):
                 raise NotImplementedByDrydock("elbv2", f"ModifyListenerAttributes with {pair['Key']}")
-        given = attributes.checked(attributes.LISTENER, params["Attributes"], "Listener", "ModifyListenerAttributes")
+        given = attributes.checked(
+            attributes.of_listener(found.protocol), params["Attributes"], "Listener", "ModifyListenerAttributes"
+        )
         found.attributes = found.attributes | given
         self.listeners.put(request.scope, found.arn, found)
         await self.changed(request)
-        return {"Attributes": attributes.shown(attributes.LISTENER, found.attributes)}
+        return {"Attributes": attributes.shown(attributes.of_listener(found.protocol), found.attributes)}

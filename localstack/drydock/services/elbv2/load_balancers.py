@@ -31,13 +31,16 @@ class LoadBalancerOperations(Registry):
             raise NotImplementedByDrydock(
                 "elbv2", "CreateLoadBalancer with Scheme internal", self.controller.why_none_inside
             )
-        vpc, zones = await self._zones(scope, params, scheme)
-        groups = await self._security_groups(scope, params.get("SecurityGroups") or [], vpc)
+        kind = params.get("Type") or "application"
+        vpc, zones = await self._zones(scope, params, scheme, kind)
+        groups = params.get("SecurityGroups") or []
+        if groups or kind == "application":
+            groups = await self._security_groups(scope, groups, vpc)
         before = next((one for one in self.balancers.of(scope) if one.name == name and not one.deleting), None)
         if before is not None:
             asked = {zone.subnet_id for zone in zones}
-            if (before.scheme, {zone.subnet_id for zone in before.zones}, sorted(before.security_groups)) != (
-                scheme, asked, sorted(groups),
+            if (before.kind, before.scheme, {zone.subnet_id for zone in before.zones}, sorted(before.security_groups)) != (
+                kind, scheme, asked, sorted(groups),
             ):  # fmt: skip
                 raise AwsError(
                     "DuplicateLoadBalancerName",
@@ -46,28 +49,30 @@ class LoadBalancerOperations(Registry):
             return {"LoadBalancers": [before.describe()]}
         if len(self.balancers.of(scope)) >= MOST_BALANCERS:
             raise AwsError("TooManyLoadBalancers", "The maximum number of load balancers has been reached")  # (?)
-        made = self._made(scope, name, scheme, vpc, zones, groups)
+        made = self._made(scope, name, scheme, vpc, zones, groups, kind)
         made.tags = list(params.get("Tags", []))
         self.balancers.put(scope, made.arn, made)
         self.controller.provision(scope, made)
         return {"LoadBalancers": [made.describe()]}
 
     def _made(
-        self, scope: Scope, name: str, scheme: str, vpc: str, zones: list[Zone], groups: list[str]
+        self, scope: Scope, name: str, scheme: str, vpc: str, zones: list[Zone], groups: list[str], kind: str
     ) -> LoadBalancer:
         ids = self.platform.ids
         number = ids.hexadecimal(scope, "load-balancer", name, 16)
         public = int.from_bytes(ids.digest(scope, "load-balancer-dns", name)[:4], "big")
         prefix = "internal-" if scheme == "internal" else ""
+        short, label = ("net", number) if kind == "network" else ("app", str(public))
         return LoadBalancer(
-            f"arn:aws:elasticloadbalancing:{scope.region}:{scope.account}:loadbalancer/app/{name}/{number}",
+            f"arn:aws:elasticloadbalancing:{scope.region}:{scope.account}:loadbalancer/{short}/{name}/{number}",
             name,
-            f"{prefix}{name}-{public}.{scope.region}.elb.localhost",
+            f"{prefix}{name}-{label}.{scope.region}.elb.localhost",
             scheme,
             vpc,
             self.platform.clock(scope.account).now(),
             groups,
             zones,
+            kind=kind,
         )
 
     @staticmethod
@@ -75,22 +80,23 @@ class LoadBalancerOperations(Registry):
         kind = params.get("Type") or "application"
         if kind not in ("application", "network", "gateway"):
             raise errors.invalid(f"Load balancer type '{kind}' must be one of '[application, network, gateway]'")  # (?)
-        if kind != "application":
-            raise NotImplementedByDrydock(
-                "elbv2", f"CreateLoadBalancer with Type {kind}", "Application Load Balancers are there."
-            )
+        if kind == "gateway":
+            instead = "Application and Network Load Balancers are there."
+            raise NotImplementedByDrydock("elbv2", "CreateLoadBalancer with Type gateway", instead)
         if (params.get("IpAddressType") or "ipv4") != "ipv4":
             raise NotImplementedByDrydock("elbv2", "CreateLoadBalancer with IPv6 addresses", "Use IpAddressType ipv4.")
         for name in ("CustomerOwnedIpv4Pool", "EnablePrefixForIpv6SourceNat", "IpamPools"):
             if params.get(name):
                 raise NotImplementedByDrydock("elbv2", f"CreateLoadBalancer with {name}")
 
-    async def _zones(self, scope: Scope, params: Params, scheme: str) -> tuple[str, list[Zone]]:
+    async def _zones(self, scope: Scope, params: Params, scheme: str, kind: str) -> tuple[str, list[Zone]]:
         """The VPC and the zones of the subnets that were given. Raises AwsError."""
         mappings = params.get("SubnetMappings") or []
         if mappings and params.get("Subnets"):
             raise errors.invalid("You can specify either subnets or subnet mappings, but not both")  # (?)
         for mapping in mappings:
+            if set(mapping) - {"SubnetId"} and kind == "network":
+                raise NotImplementedByDrydock("elbv2", "SubnetMappings with addresses", "Name the subnets only.")
             if set(mapping) - {"SubnetId"}:
                 raise errors.configuration("Addresses cannot be specified for application load balancers")  # (?)
         names = params.get("Subnets") or [mapping.get("SubnetId", "") for mapping in mappings]
@@ -106,7 +112,9 @@ class LoadBalancerOperations(Registry):
             raise errors.configuration(
                 "A load balancer cannot be attached to multiple subnets in the same Availability Zone"
             )
-        if len(zones) < 2:
+        if kind == "network" and not zones:
+            raise errors.invalid("At least one subnet must be specified")  # (?)
+        if len(zones) < 2 and kind == "application":
             raise errors.invalid("At least two subnets in two different Availability Zones must be specified")
         vpc = chosen[0]["VpcId"]
         if scheme == "internet-facing":
@@ -137,7 +145,10 @@ class LoadBalancerOperations(Registry):
         found = self.balancers.get(request.scope, params["LoadBalancerArn"])
         if found is None:
             return {}
-        if attributes.value(attributes.LOAD_BALANCER, found.attributes, "deletion_protection.enabled") == "true":
+        if (
+            attributes.value(attributes.of_balancer(found.kind), found.attributes, "deletion_protection.enabled")
+            == "true"
+        ):
             raise AwsError(
                 "OperationNotPermitted",
                 f"Load balancer '{found.arn}' cannot be deleted because deletion protection is enabled",
@@ -172,24 +183,28 @@ class LoadBalancerOperations(Registry):
     def describe_load_balancer_attributes(self, request: Request, params: Params) -> dict[str, Any]:
         """All, with their defaults."""
         found = self.balancer(request.scope, params["LoadBalancerArn"])
-        return {"Attributes": attributes.shown(attributes.LOAD_BALANCER, found.attributes)}
+        return {"Attributes": attributes.shown(attributes.of_balancer(found.kind), found.attributes)}
 
     async def modify_load_balancer_attributes(self, request: Request, params: Params) -> dict[str, Any]:
         """Those given; the others stay."""
         found = self.balancer(request.scope, params["LoadBalancerArn"])
         given = attributes.checked(
-            attributes.LOAD_BALANCER, params["Attributes"], "Load balancer", "ModifyLoadBalancerAttributes"
+            attributes.of_balancer(found.kind), params["Attributes"], "Load balancer", "ModifyLoadBalancerAttributes"
         )
         found.attributes = found.attributes | given
         self.balancers.put(request.scope, found.arn, found)
         await self.changed(request)
-        return {"Attributes": attributes.shown(attributes.LOAD_BALANCER, found.attributes)}
+        return {"Attributes": attributes.shown(attributes.of_balancer(found.kind), found.attributes)}
 
     async def set_security_groups(self, request: Request, params: Params) -> dict[str, Any]:
         """In place of those it has."""
         found = self.balancer(request.scope, params["LoadBalancerArn"])
         if params.get("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"):
             raise errors.configuration("PrivateLink is not supported for application load balancers")  # (?)
+        if found.kind == "network" and not found.security_groups:
+            raise errors.configuration(
+                "You cannot add security groups to a Network Load Balancer that was created without any"  # (?)
+            )
         if not params["SecurityGroups"]:
             raise errors.configuration("At least one security group must be specified")  # (?)
         groups = await self._security_groups(request.scope, params["SecurityGroups"], found.vpc_id)
@@ -207,7 +222,7 @@ class LoadBalancerOperations(Registry):
         found = self.balancer(request.scope, params["LoadBalancerArn"])
         if (params.get("IpAddressType") or "ipv4") != "ipv4" or params.get("EnablePrefixForIpv6SourceNat"):
             raise NotImplementedByDrydock("elbv2", "SetSubnets with IPv6 addresses", "Use IpAddressType ipv4.")
-        vpc, zones = await self._zones(request.scope, params, found.scheme)
+        vpc, zones = await self._zones(request.scope, params, found.scheme, found.kind)
         if vpc != found.vpc_id:
             raise errors.configuration("The subnets must be in the VPC of the load balancer")  # (?)
         await self.controller.move(request.scope, found, zones)

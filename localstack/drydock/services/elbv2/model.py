@@ -18,6 +18,13 @@ HOSTED_ZONES = {
 }  # fmt: skip
 """Canonical hosted zone of Application Load Balancers ("Elastic Load Balancing endpoints and quotas")"""
 
+NETWORK_HOSTED_ZONES = {
+    "us-east-1": "Z26RNL4JYFTOTI", "us-east-2": "ZLMOA37VPKANP", "us-west-1": "Z24FKFUX50B4VW", "us-west-2": "Z18D5FSROUN65G",
+    "eu-west-1": "Z2IFOLAFXWLO4F", "eu-central-1": "Z3F0SRJ5LGBH90", "ap-southeast-1": "ZKVM4W9LS7TM",
+    "ap-southeast-2": "ZCT6FZBF4DROD", "ap-northeast-1": "Z31USIVHYNEOWT",
+}  # fmt: skip
+"""The same of Network Load Balancers"""
+
 
 @dataclass
 class Zone:
@@ -47,6 +54,8 @@ class LoadBalancer:
     deleting: bool = False
     reason: str = ""
     """Why it has failed"""
+    kind: str = "application"
+    """or ``network``"""
 
     @property
     def id(self) -> str:
@@ -61,20 +70,24 @@ class LoadBalancer:
     def describe(self) -> Document:
         """AWS's form."""
         region = self.arn.split(":")[3]
-        return {
+        hosted = NETWORK_HOSTED_ZONES if self.kind == "network" else HOSTED_ZONES
+        shape = {
             "LoadBalancerArn": self.arn,
             "DNSName": self.dns_name,
-            "CanonicalHostedZoneId": HOSTED_ZONES.get(region, HOSTED_ZONES["us-east-1"]),
+            "CanonicalHostedZoneId": hosted.get(region, hosted["us-east-1"]),
             "CreatedTime": as_datetime(self.created),
             "LoadBalancerName": self.name,
             "Scheme": self.scheme,
             "VpcId": self.vpc_id,
             "State": {"Code": self.state} | ({"Reason": self.reason} if self.reason else {}),
-            "Type": "application",
+            "Type": self.kind,
             "AvailabilityZones": self.describe_zones(),
             "SecurityGroups": list(self.security_groups),
             "IpAddressType": "ipv4",
         }
+        if self.kind == "network" and not self.security_groups:
+            del shape["SecurityGroups"]
+        return shape
 
     def describe_zones(self) -> list[Document]:
         """AWS's form."""
@@ -100,8 +113,8 @@ class Listener:
 
     @property
     def scheme(self) -> str:
-        """Of its URLs."""
-        return self.protocol.lower()
+        """Of its URLs; a TCP listener is taken to lead to HTTP."""
+        return "https" if self.protocol == "HTTPS" else "http"
 
     @property
     def place(self) -> str:
@@ -236,7 +249,7 @@ class TargetGroup:
     def describe(self, load_balancers: list[str]) -> Document:
         """AWS's form."""
         health = self.health
-        return {
+        shape = {
             "TargetGroupArn": self.arn,
             "TargetGroupName": self.name,
             "Protocol": self.protocol,
@@ -256,6 +269,11 @@ class TargetGroup:
             "ProtocolVersion": "HTTP1",
             "IpAddressType": "ipv4",
         }
+        if self.protocol == "TCP":
+            del shape["ProtocolVersion"]
+        if health.protocol == "TCP":
+            del shape["HealthCheckPath"], shape["Matcher"]
+        return shape
 
 
 def groups_in(actions: list[Document]) -> list[str]:

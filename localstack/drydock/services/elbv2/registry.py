@@ -98,7 +98,7 @@ class Registry(Service):
                     found[owner.load_balancer_arn] = None
         return list(found)
 
-    def check_groups(self, scope: Scope, balancer: LoadBalancer, actions: list[dict[str, Any]]) -> None:
+    def check_groups(self, scope: Scope, balancer: LoadBalancer, actions: list[dict[str, Any]], protocol: str) -> None:
         """That a load balancer may forward there. Raises AwsError."""
         for arn in groups_in(actions):
             group = self.group(scope, arn)
@@ -107,6 +107,12 @@ class Registry(Service):
                 raise AwsError(
                     "TargetGroupAssociationLimit",
                     f"The following target groups cannot be associated with more than one load balancer: {arn}",
+                )
+            if (group.protocol == "TCP") != (protocol == "TCP"):
+                raise AwsError(
+                    "IncompatibleProtocols",
+                    f"Listener protocol '{protocol}' is not supported with a target group with the protocol "
+                    f"'{group.protocol}'",  # (?)
                 )
             if group.vpc_id != balancer.vpc_id:
                 raise errors.configuration(

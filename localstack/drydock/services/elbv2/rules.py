@@ -58,6 +58,8 @@ def matches(matcher: str, status: int) -> bool:
 
 def failure(health: Health, outcome: dict[str, Any]) -> Standing | None:
     """What is wrong with a check's outcome; None if it has passed."""
+    if "connected" in outcome:
+        return None
     if "status" in outcome:
         if matches(health.matcher, outcome["status"]):
             return None
@@ -85,14 +87,16 @@ def judged(state: str, health: Health, streak: Streak, outcome: dict[str, Any]) 
 def least_healthy(group: TargetGroup) -> tuple[int, float]:
     """How many targets must be healthy, and how many percent, before those that are not get requests too."""
     prefix = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
-    count = attributes.value(attributes.TARGET_GROUP, group.attributes, f"{prefix}.count")
-    percentage = attributes.value(attributes.TARGET_GROUP, group.attributes, f"{prefix}.percentage")
+    count = attributes.value(attributes.of_group(group.protocol), group.attributes, f"{prefix}.count")
+    percentage = attributes.value(attributes.of_group(group.protocol), group.attributes, f"{prefix}.percentage")
     return int(count), 0.0 if percentage == "off" else float(percentage)
 
 
 def delay_of(group: TargetGroup) -> int:
     """Lab seconds that a target drains."""
-    return int(attributes.value(attributes.TARGET_GROUP, group.attributes, "deregistration_delay.timeout_seconds"))
+    return int(
+        attributes.value(attributes.of_group(group.protocol), group.attributes, "deregistration_delay.timeout_seconds")
+    )
 
 
 # ------------------------------------------------------------------ for the data plane
@@ -141,7 +145,7 @@ def group(given: TargetGroup) -> Document:
     """A target group, for the data plane."""
 
     def of(key: str) -> str:
-        return attributes.value(attributes.TARGET_GROUP, given.attributes, key)
+        return attributes.value(attributes.TARGET_GROUP, given.attributes if given.protocol != "TCP" else {}, key)
 
     sticky: Document | None = None
     if of("stickiness.enabled") == "true":
@@ -177,15 +181,24 @@ def configuration(
     """Everything about a load balancer. ``listeners``: each with its rules in order, whether clients are
     admitted, and its TLS."""
 
-    def of(key: str) -> str:
-        return attributes.value(attributes.LOAD_BALANCER, balancer.attributes, key)
+    network = balancer.kind == "network"
 
+    def of(key: str) -> str:
+        return attributes.value(attributes.LOAD_BALANCER, {} if network else balancer.attributes, key)
+
+    idle = of("idle_timeout.timeout_seconds")
+    if network:
+        times = [
+            attributes.value(attributes.NETWORK_LISTENER, listener.attributes, "tcp.idle_timeout.seconds")
+            for listener, *_ in listeners
+        ]
+        idle = max(times, key=float, default="350")
     return {
         "lb": balancer.arn,
         "name": balancer.dns_name,
         "salt": balancer.arn,
         "speed": speed,
-        "idle": float(of("idle_timeout.timeout_seconds")),
+        "idle": float(idle),
         "keep_alive": float(of("client_keep_alive.seconds")),
         "drop_odd_names": of("routing.http.drop_invalid_header_fields.enabled") == "true",
         "preserve_host": of("routing.http.preserve_host_header.enabled") == "true",
@@ -197,9 +210,9 @@ def configuration(
                 "port": listener.port,
                 "admitted": admitted,
                 "tls": tls,
-                "shows_server": attributes.value(
-                    attributes.LISTENER, listener.attributes, "routing.http.response.server.enabled"
-                )
+                "stream": listener.protocol == "TCP",
+                "shows_server": network
+                or attributes.value(attributes.LISTENER, listener.attributes, "routing.http.response.server.enabled")
                 == "true",
                 "rules": [
                     {"conditions": [condition(c) for c in rule.conditions], "action": action(rule.actions[-1])}

@@ -8,12 +8,12 @@ from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.request import Request
 from drydock.services.elbv2 import attributes, checks, errors
 from drydock.services.elbv2.listener_rules import RuleOperations
-from drydock.services.elbv2.model import Health, TargetGroup
+from drydock.services.elbv2.model import TargetGroup
 from drydock.services.elbv2.registry import Params
 from drydock.store import Scope
 
 MOST_GROUPS = 3000
-OTHER_PROTOCOLS = ("TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC")
+OTHER_PROTOCOLS = ("TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC")
 
 
 class TargetGroupOperations(RuleOperations):
@@ -28,7 +28,7 @@ class TargetGroupOperations(RuleOperations):
         for member, what in (("Protocol", "protocol"), ("Port", "port"), ("VpcId", "VPC ID")):
             if params.get(member) is None:
                 raise errors.invalid(f"A {what} must be specified")
-        health = checks.health_of(params, Health(), "CreateTargetGroup")
+        health = checks.health_of(params, checks.default_health(params), "CreateTargetGroup")
         found = await self.ec2(scope, "DescribeVpcs", {})
         if params["VpcId"] not in {vpc["VpcId"] for vpc in found.get("Vpcs", [])}:
             raise errors.invalid(f"The VPC ID '{params['VpcId']}' is not found")
@@ -60,9 +60,11 @@ class TargetGroupOperations(RuleOperations):
             raise NotImplementedByDrydock("elbv2", f"CreateTargetGroup with TargetType {kind}", "Use ip or instance.")
         protocol = params.get("Protocol")
         if protocol in OTHER_PROTOCOLS or protocol == "HTTPS":
-            raise NotImplementedByDrydock("elbv2", f"CreateTargetGroup with Protocol {protocol}", "Use HTTP.")
-        if protocol not in (None, "HTTP"):
+            raise NotImplementedByDrydock("elbv2", f"CreateTargetGroup with Protocol {protocol}", "Use HTTP or TCP.")
+        if protocol not in (None, "HTTP", "TCP"):
             raise errors.invalid(f"Target group protocol '{protocol}' must be one of 'HTTP, HTTPS'")  # (?)
+        if params.get("ProtocolVersion") and protocol == "TCP":
+            raise errors.invalid("A protocol version cannot be specified for TCP target groups")  # (?)
         if (params.get("ProtocolVersion") or "HTTP1") != "HTTP1":
             raise NotImplementedByDrydock("elbv2", f"CreateTargetGroup with {params['ProtocolVersion']}", "Use HTTP1.")
         if (params.get("IpAddressType") or "ipv4") != "ipv4":
@@ -117,16 +119,17 @@ class TargetGroupOperations(RuleOperations):
     def describe_target_group_attributes(self, request: Request, params: Params) -> dict[str, Any]:
         """All, with their defaults."""
         found = self.group(request.scope, params["TargetGroupArn"])
-        return {"Attributes": attributes.shown(attributes.TARGET_GROUP, found.attributes)}
+        return {"Attributes": attributes.shown(attributes.of_group(found.protocol), found.attributes)}
 
     async def modify_target_group_attributes(self, request: Request, params: Params) -> dict[str, Any]:
         """Those given; the others stay."""
         found = self.group(request.scope, params["TargetGroupArn"])
         given = attributes.checked(
-            attributes.TARGET_GROUP, params["Attributes"], "Target group", "ModifyTargetGroupAttributes"
+            attributes.of_group(found.protocol), params["Attributes"], "Target group", "ModifyTargetGroupAttributes"
         )
-        attributes.check_group(found.attributes | given)
+        if found.protocol != "TCP":
+            attributes.check_group(found.attributes | given)
         found.attributes = found.attributes | given
         self.groups.put(request.scope, found.arn, found)
         await self.changed(request)
-        return {"Attributes": attributes.shown(attributes.TARGET_GROUP, found.attributes)}
+        return {"Attributes": attributes.shown(attributes.of_group(found.protocol), found.attributes)}
