@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from drydock.errors import UserError
 from drydock.services.cloudwatch import periods
 from drydock.services.cloudwatch.model import Datum, Metric
 from drydock.services.cloudwatch.points import Known, Points, by_period
@@ -37,8 +38,19 @@ class MetricStore:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._points = Points(platform.state / "metrics" / "metrics.sqlite3")
+        self._path = platform.state / "metrics" / "metrics.sqlite3"
+        self._opened = Points(self._path) if self._path.exists() else None
         self._flush: asyncio.TimerHandle | None = None
+
+    @property
+    def _points(self) -> Points:
+        """Where they are kept; the file is made when there is something to keep."""
+        if self._opened is None:
+            try:
+                self._opened = Points(self._path)
+            except UserError as error:  # not at start-up but in a request, which answers 503
+                raise sqlite3.OperationalError(error.wrong) from error
+        return self._opened
 
     # --- in ---
 
@@ -127,13 +139,15 @@ class MetricStore:
 
     def clear(self, account: str | None) -> None:
         """Forget an account, or all."""
-        self._points.clear(account)
+        if self._opened is not None:
+            self._opened.clear(account)
 
     def close(self) -> None:
         """Write what is in memory, close the file."""
         if self._flush is not None:
             self._flush.cancel()
-        self._points.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 class _Reader:
