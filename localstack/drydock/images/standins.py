@@ -91,6 +91,14 @@ class StandIns:
             raise ImageNotFound(f"{reference}: not found (the stand-in's digest is {image.digest})")
         return image
 
+    def wants_making(self, text: str) -> bool:
+        """Whether there is a stand-in for a reference that has not been asked for yet."""
+        try:
+            kind = self._kind(parse(text))
+        except InvalidReference:
+            return False
+        return kind is not None and kind not in self._made and "@" not in text
+
     def machine(self) -> Image:
         """What the disk of an EC2 instance begins with. Blocks for some milliseconds at its first use."""
         with self._making:

@@ -100,6 +100,13 @@ class TaskController:
             if task.last_status != "STOPPED":
                 driver.processes_lost(HOST_LOST)
 
+    def prepare(self, images: list[str]) -> None:
+        """Stand-ins for them are made in the background before they are first pulled, which may be soon: it takes a second."""
+        for image in images:
+            if self.images.wants_making(image):
+                work = asyncio.to_thread(self.images.resolve, image)
+                self.platform.spawn(work, f"stand-in for {image}")
+
     async def stop(self) -> None:
         """End the drivers; the tasks' state stays as it is, for the next life to take up."""
         self.closing = True

@@ -51,6 +51,7 @@ class TaskDefinitionOperations(Service):
             tags=list(params.get("tags", [])),
         )
         self.definitions.put(request.scope, f"{family}:{revision}", definition)
+        self.controller.prepare([str(each.get("image", "")) for each in definition.document["containerDefinitions"]])
         return {"taskDefinition": definition.describe(), "tags": definition.tags}
 
     def describe_task_definition(self, request: Request, params: Params) -> dict[str, Any]:
