@@ -75,6 +75,16 @@ def test_its_own_answers_and_bytes() -> None:
     assert not sums(data, "RequestCount"), "only those for which a target was chosen"
 
 
+def test_a_network_load_balancer_has_a_namespace_of_its_own() -> None:
+    arn = f"{ARN}loadbalancer/net/front/0123456789abcdef"
+    counted = Minute(arn, 0.0, {"NewFlowCount": 3}, 2, (), {(GROUP, "us-east-1a"): (1, 0)})
+    data = list(of_minutes(counted, (0.0,)))
+    assert {each.metric.namespace for each in data} == {"AWS/NetworkELB"}
+    where = (("LoadBalancer", "net/front/0123456789abcdef"),)
+    assert sums(data, "NewFlowCount") == {where: 3} and sums(data, "ActiveFlowCount") == {where: 2}
+    assert sums(data, "HealthyHostCount")[(*where, TG)] == 1
+
+
 @given(requests=st.integers(0, 1000), own=st.integers(0, 1000), parts=st.integers(1, 7))
 def test_nothing_is_lost_over_several_minutes(requests: int, own: int, parts: int) -> None:
     counted = minute(group("us-east-1a", requests), own={"NewConnectionCount": own})

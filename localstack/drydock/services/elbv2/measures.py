@@ -1,7 +1,7 @@
 """What CloudWatch has of load balancers, from a minute's counts. Pure.
 
-Source: "CloudWatch metrics for your Application Load Balancer". What a load balancer counts of itself is not told apart by
-availability zone here: those metrics have the LoadBalancer dimension only.
+Sources: "CloudWatch metrics for your Application Load Balancer" and "CloudWatch metrics for your Network Load Balancer". What a
+load balancer counts of itself is not told apart by availability zone here: those metrics have the LoadBalancer dimension only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from drydock.services.cloudwatch.model import Datum, metric
 from drydock.services.elbv2.metrics import GroupMinute, Minute
 
-NAMESPACE = "AWS/ApplicationELB"
+NAMESPACE, NETWORK = "AWS/ApplicationELB", "AWS/NetworkELB"
 BYTES = ("ProcessedBytes",)
 Dimensions = dict[str, str]
 
@@ -19,15 +19,19 @@ Dimensions = dict[str, str]
 def of_minutes(minute: Minute, minutes: tuple[float, ...]) -> Iterator[Datum]:
     """``minute`` was counted over all of ``minutes``: sums are spread over them, what is true now is so in each."""
     balancer = {"LoadBalancer": minute.balancer_arn.partition("loadbalancer/")[2]}
+    space, active = NAMESPACE, "ActiveConnectionCount"
+    if balancer["LoadBalancer"].startswith("net/"):
+        space, active = NETWORK, "ActiveFlowCount"
     for at, counts in zip(minutes, _spread(minute.own, len(minutes)), strict=True):
         for name, value in counts.items():
             if value and name != "RequestCount":  # AWS counts those for which a target was chosen: below
-                yield _count(name, balancer, at, value, "Bytes" if name in BYTES else "Count")
-    yield from _of_groups(minute, minutes, balancer)
+                yield _count(name, balancer, at, value, "Bytes" if name in BYTES else "Count", space)
+    if space == NAMESPACE:
+        yield from _of_groups(minute, minutes, balancer)
     for at in minutes:
-        yield from _of_hosts(minute, at, balancer)
+        yield from _of_hosts(minute, at, balancer, space)
         if minute.active_connections:
-            yield _count("ActiveConnectionCount", balancer, at, minute.active_connections)
+            yield _count(active, balancer, at, minute.active_connections, space=space)
 
 
 def _of_groups(minute: Minute, minutes: tuple[float, ...], balancer: Dimensions) -> Iterator[Datum]:
@@ -60,20 +64,20 @@ def _counts(group: GroupMinute) -> dict[str, int]:
     return {"RequestCount": group.requests, "TargetConnectionErrorCount": group.connection_errors, **found}
 
 
-def _of_hosts(minute: Minute, at: float, balancer: Dimensions) -> Iterator[Datum]:
+def _of_hosts(minute: Minute, at: float, balancer: Dimensions, space: str) -> Iterator[Datum]:
     totals: dict[str, tuple[int, int]] = {}
     for (arn, zone), (healthy, unhealthy) in minute.hosts.items():
         before = totals.get(arn, (0, 0))
         totals[arn] = (before[0] + healthy, before[1] + unhealthy)
         dimensions = {"TargetGroup": _group(arn), "AvailabilityZone": zone, **balancer}
-        yield from _hosts(dimensions, at, healthy, unhealthy)
+        yield from _hosts(dimensions, at, healthy, unhealthy, space)
     for arn, (healthy, unhealthy) in totals.items():
-        yield from _hosts({"TargetGroup": _group(arn), **balancer}, at, healthy, unhealthy)
+        yield from _hosts({"TargetGroup": _group(arn), **balancer}, at, healthy, unhealthy, space)
 
 
-def _hosts(dimensions: Dimensions, at: float, healthy: int, unhealthy: int) -> Iterator[Datum]:
-    yield _count("HealthyHostCount", dimensions, at, healthy)
-    yield _count("UnHealthyHostCount", dimensions, at, unhealthy)
+def _hosts(dimensions: Dimensions, at: float, healthy: int, unhealthy: int, space: str) -> Iterator[Datum]:
+    yield _count("HealthyHostCount", dimensions, at, healthy, space=space)
+    yield _count("UnHealthyHostCount", dimensions, at, unhealthy, space=space)
 
 
 def _dimensions(group: GroupMinute, balancer: Dimensions) -> tuple[Dimensions, ...]:
@@ -104,5 +108,7 @@ def _spread(counts: dict[str, int], parts: int) -> Iterable[dict[str, int]]:
     )
 
 
-def _count(name: str, dimensions: Dimensions, at: float, value: float, unit: str = "Count") -> Datum:
-    return Datum(metric(NAMESPACE, name, dimensions), at, ((float(value), 1.0),), unit=unit)
+def _count(
+    name: str, dimensions: Dimensions, at: float, value: float, unit: str = "Count", space: str = NAMESPACE
+) -> Datum:
+    return Datum(metric(space, name, dimensions), at, ((float(value), 1.0),), unit=unit)
