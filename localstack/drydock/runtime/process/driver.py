@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import itertools
 import logging
 import os
 import socket
@@ -80,6 +81,9 @@ class ProcessRuntime(Runtime):
         self._channel: Channel | None = None
         self._ready: asyncio.Future[dict[str, Any]] | None = None
         self._running: dict[tuple[bool, str], _Running] = {}
+        self._execs: dict[str, str] = {}
+        """What the helper calls an exec, by its name: a name may be used again while an earlier bearer's end is on its way"""
+        self._exec_numbers = itertools.count(1)
         self._finishing: set[asyncio.Task[None]] = set()
         self._sandboxes: dict[str, SandboxSpec] = {}
         self._networks = Networks(self._call)
@@ -196,7 +200,7 @@ class ProcessRuntime(Runtime):
         async def after_output() -> None:
             if running.readers:
                 await finish(running.readers, _LEAK_PATIENCE)
-            del self._running[key]
+            self._forget(key)
             try:
                 running.on_exit(how)
             finally:
@@ -333,8 +337,8 @@ class ProcessRuntime(Runtime):
             await self._call("stop", name=name, timeout=timeout)
 
     async def kill_exec(self, name: str) -> None:
-        if (True, name) in self._running:
-            await self._call("kill_exec", name=name)
+        if name in self._execs:
+            await self._call("kill_exec", name=self._execs[name])
 
     async def remove_disk(self, disk: str) -> None:
         await self._call("remove_disk", disk=os.path.realpath(disk))
@@ -361,26 +365,32 @@ class ProcessRuntime(Runtime):
         env: dict[str, str] | None = None,
     ) -> int | None:
         """The descriptors in ``stdio`` stay the caller's, who closes them when this returns."""
-        if (True, name) in self._running:
+        if name in self._execs:
             raise RuntimeFailure(f"there is an exec {name} already")
         if not pty and stdio is None:
             raise RuntimeFailure("an exec needs a pty or three descriptors")
-        running = self._running[True, name] = _Running("", on_exit, [])
+        inner = self._execs[name] = f"{name}.{next(self._exec_numbers)}"
+        running = self._running[True, inner] = _Running("", on_exit, [])
         passed = [] if pty or stdio is None else list(stdio)
         try:
             asked = {"argv": list(argv), "pty": pty, "user": user, "env": env or {}}
-            _, descriptors = await self._call("exec", passed, name=name, container=container, spec=asked)
+            _, descriptors = await self._call("exec", passed, name=inner, container=container, spec=asked)
             running.started = True
         except RuntimeFailure:
-            del self._running[True, name]
+            self._forget((True, inner))
             raise
         except asyncio.CancelledError:  # perhaps the helper starts it, perhaps it refuses; then it kills it
-            del self._running[True, name]
-            killing = asyncio.get_running_loop().create_task(self._kill_unanswered(name))
+            self._forget((True, inner))
+            killing = asyncio.get_running_loop().create_task(self._kill_unanswered(inner))
             self._finishing.add(killing)
             killing.add_done_callback(self._finishing.discard)
             raise
         return descriptors[0] if descriptors else None
+
+    def _forget(self, key: tuple[bool, str]) -> None:
+        self._running.pop(key, None)
+        if key[0]:
+            self._execs = {name: inner for name, inner in self._execs.items() if inner != key[1]}
 
     async def _kill_unanswered(self, name: str) -> None:
         with contextlib.suppress(RuntimeFailure):  # then the helper has ended, and all execs with it
