@@ -65,7 +65,7 @@ def reset(arguments: argparse.Namespace) -> int:
     elif arguments.account:
         raise UserError("One account can only be reset while the emulator runs.", "Start it with './lab up' first.")
     elif state.exists():
-        from drydock.emulator import wipe_folder
+        from drydock.state_folder import wipe_folder
 
         wipe_folder(state)
     print(f"Everything of {'account ' + arguments.account if arguments.account else 'all accounts'} is forgotten.")
