@@ -130,6 +130,15 @@ def test_each_alarm_asks_for_its_own_direction(which: int, value: float, wanted:
     assert (asked.from_current if asked else None) == wanted
 
 
+def test_what_ecs_tracks_scales_in_as_soon_as_an_instance_is_free() -> None:
+    free = Signal((95.0,), 100.0, 60, False, 1)
+    assert asked_by(tracker(TargetValue=100.0), situation(20), free) is None
+    managed = {"Namespace": "AWS/ECS/ManagedScaling", "MetricName": "CapacityProviderReservation"}
+    asked = asked_by(tracker(TargetValue=100.0, CustomizedMetricSpecification=managed), situation(20), free)
+    assert asked is not None
+    assert asked.from_current == 19
+
+
 def test_tracking_does_nothing_without_data_or_where_scale_in_is_disabled() -> None:
     assert asked_by(tracker(), situation(4), Signal((), 50.0, 60, True, 0)) is None
     assert asked_by(tracker(DisableScaleIn=True), situation(4), Signal((0.0,), 45.0, 60, False, -1)) is None

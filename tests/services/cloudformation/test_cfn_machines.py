@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.emulator_process import EmulatorProcess
+from tests.emulator_process import EmulatorProcess, wait_until
 from tests.services.cloudformation.conftest import Stacks
 
 IMAGE = "{{resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2/recommended/image_id}}"
@@ -223,3 +223,29 @@ def test_an_instance_and_a_task_signal_a_wait_condition(stacks: Stacks) -> None:
     stack = stacks.create("one", template)
     assert json.loads(stack["Outputs"][0]["OutputValue"]) == {"machine": "hello", "task": "hello"}
     stacks.delete("one")
+
+
+def test_a_provider_whose_scaling_is_managed(stacks: Stacks) -> None:
+    template = cluster(0)
+    group, provider = (template["Resources"][name]["Properties"] for name in ("Group", "Provider"))
+    group |= {"MaxSize": "0", "NewInstancesProtectedFromScaleIn": True}
+    given = provider["AutoScalingGroupProvider"]
+    given |= {"ManagedScaling": {"Status": "ENABLED", "TargetCapacity": 80}, "ManagedTerminationProtection": "ENABLED"}
+    stacks.create("fleet", template)
+    name, groups = stacks.physical("fleet", "Provider"), stacks.aws("autoscaling")
+
+    def shown() -> dict[str, Any]:
+        found = stacks.aws("ecs").describe_capacity_providers(capacityProviders=[name])["capacityProviders"][0]
+        return dict(found["autoScalingGroupProvider"])
+
+    def targets() -> list[float]:
+        policies = groups.describe_policies(AutoScalingGroupName=stacks.physical("fleet", "Group"))["ScalingPolicies"]
+        return [one["TargetTrackingConfiguration"]["TargetValue"] for one in policies]
+
+    assert (shown()["managedTerminationProtection"], shown()["managedScaling"]["targetCapacity"]) == ("ENABLED", 80)
+    wait_until(lambda: targets() == [80.0], "the policy is there", targets)
+    given["ManagedScaling"]["TargetCapacity"] = 90
+    stacks.update("fleet", template)
+    wait_until(lambda: targets() == [90.0], "the policy has changed", targets)
+    stacks.delete("fleet")
+    assert groups.describe_policies()["ScalingPolicies"] == []

@@ -88,7 +88,8 @@ def _tracking(policy: Scaler, here: Situation, signal: Signal) -> Asked | None:
         return None
     if value > target and signal.which != 1:
         return Asked(rules.tracked_out(here.base, value, target), rules.tracked_out(here.current, value, target), value)
-    if value < tracking.low_threshold(target) and signal.which != 0 and policy.scales_in:
+    namespace = policy.configuration.get("CustomizedMetricSpecification", {}).get("Namespace", "")
+    if value < tracking.low_threshold(target, namespace) and signal.which != 0 and policy.scales_in:
         left = rules.tracked_in(here.current, value, target)
         return Asked(left, left, value)
     return None

@@ -13,12 +13,14 @@ from drydock.services.application_autoscaling.rules import LOW_SHARE
 Params = dict[str, Any]
 PERIOD = 60
 HIGH_PERIODS, LOW_PERIODS = 3, 15
+MANAGED = "AWS/ECS/ManagedScaling"
+"""Of the metric by which ECS has groups scaled: a minute above the target is enough, and any value below it is low (?)"""
 HIGH, LOW = "AlarmHigh", "AlarmLow"
 
 
-def low_threshold(target: float) -> float:
-    """Below it a policy scales in."""
-    return round(target * LOW_SHARE, 10)
+def low_threshold(target: float, namespace: str = "") -> float:
+    """Below it a policy scales in; one that ECS has made, as soon as an instance is free."""
+    return float(target) if namespace == MANAGED else round(target * LOW_SHARE, 10)
 
 
 def dimensions(names: Params) -> list[dict[str, str]]:
@@ -68,6 +70,7 @@ def _query(query: Params) -> Params:
 def alarms(named: str, metric: Params, target: float, action: str, ids: list[str], scales_in: bool) -> list[Params]:
     """The alarms, the high one first; none below where the policy does not scale in. ``named`` is what is scaled,
     ``ids`` are two UUIDs."""
+    managed = metric.get("Namespace") == MANAGED
     base = {
         **metric,
         "ActionsEnabled": True,
@@ -79,13 +82,13 @@ def alarms(named: str, metric: Params, target: float, action: str, ids: list[str
         "AlarmName": f"TargetTracking-{named}-{HIGH}-{ids[0]}",
         "ComparisonOperator": "GreaterThanThreshold",
         "Threshold": float(target),
-        "EvaluationPeriods": HIGH_PERIODS,
+        "EvaluationPeriods": 1 if managed else HIGH_PERIODS,
     }
     low = {
         **base,
         "AlarmName": f"TargetTracking-{named}-{LOW}-{ids[1]}",
         "ComparisonOperator": "LessThanThreshold",
-        "Threshold": low_threshold(target),
+        "Threshold": low_threshold(target, metric.get("Namespace", "")),
         "EvaluationPeriods": LOW_PERIODS,
     }
     return [high, low] if scales_in else [high]

@@ -10,6 +10,7 @@ from drydock.services.cloudwatch.model import Record
 from drydock.services.ec2.machines import Machines
 from drydock.services.ec2.measuring import Measuring as OfInstances
 from drydock.services.ecs.api import Ecs
+from drydock.services.ecs.managed_measuring import Reservations
 from drydock.services.ecs.measuring import Measuring as OfTasks
 from drydock.services.elbv2.api import Elbv2
 from drydock.services.elbv2.measures import of_minutes
@@ -39,7 +40,8 @@ def connect(
     balancers = elbv2.controller.minutes
     elbv2.controller.metrics.listeners.append(of_balancer)
     logs.measuring.record = record
-    for source in (tasks, instances, balancers, logs.measuring):
+    reservations = Reservations(ecs, record)
+    for source in (tasks, instances, balancers, logs.measuring, reservations):
         heart.sources.append(source.collect)
         heart.wanted.append(source.wanted)
     ecs.beat = elbv2.controller.beat = machines.beat = logs.measuring.beat = heart.beat

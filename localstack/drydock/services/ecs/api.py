@@ -15,6 +15,7 @@ from drydock.services.ecs.execute_command import ExecuteCommandOperations
 from drydock.services.ecs.identities import Identities
 from drydock.services.ecs.instance_model import ContainerInstance, used_ports
 from drydock.services.ecs.machines import Machines
+from drydock.services.ecs.managed_scaling import ManagedScaling
 from drydock.services.ecs.model import AccountSetting, Cluster, Family, Task, TaskDefinition
 from drydock.services.ecs.provider_model import CapacityProvider
 from drydock.services.ecs.roles import RoleSessions
@@ -22,6 +23,7 @@ from drydock.services.ecs.service_controller import ServiceController
 from drydock.services.ecs.service_model import Revision, Service, ServiceDeployment
 from drydock.services.ecs.service_work import ServiceWork
 from drydock.services.ecs.task_network import Reach
+from drydock.services.ecs.waiting import Waiting
 from drydock.services.iam.api import Iam
 from drydock.services.service import Platform
 from drydock.services.ssm.sessions import Sessions
@@ -76,26 +78,36 @@ class Ecs(ExecuteCommandOperations):
         self.services_controller = ServiceController(
             platform, self.services, self.tasks, lambda scope, service: ServiceWork(self, scope, service), instant
         )
+        self.waiting = Waiting(self)
+        self.managed = ManagedScaling(self)
         self.beat: Callable[[str], None] = lambda account: None
         """Told which account has something to be measured, each minute from then on"""
         self.controller.on_change = self._task_changed
         self.controller.used_by_service = self.uses_definition
+        self.controller.why_waiting = self.waiting.why
+        self.services_controller.on_capacity = self.waiting.place
 
     async def start(self) -> None:
         self.controller.start()
         self.services_controller.start()
+        self.waiting.start()
+        self.managed.start()
 
     async def stop(self) -> None:
+        await self.managed.stop()
         await self.services_controller.stop()
         await self.controller.stop()
 
     async def reset(self, account: str | None) -> None:
         await self.sessions.close(account)
+        await self.managed.reset(account)
         await self.services_controller.reset(account)
         await self.controller.reset(account)
 
     def _task_changed(self, scope: Scope, task: Task) -> None:
         self.services_controller.task_changed(scope, task)
+        if task.capacity_provider and task.ec2_instance_id:
+            self.managed.changed(scope)
         self.beat(scope.account)
 
     def containers_on(self, scope: Scope, instance_id: str) -> list[str]:
@@ -129,6 +141,8 @@ class Ecs(ExecuteCommandOperations):
             for container in task.containers:
                 if container.status == "RUNNING" and not _process_exists(container.pid):
                     faults.append(f"container {container.name} of {task.arn} is RUNNING without a process")
+            if task.waiting and (task.container_instance_arn or task.last_status in lifecycle.WITH_PROCESSES):
+                faults.append(f"{task.arn} is {task.last_status}, but it waits for an instance")
         return faults + self._overcommitted()
 
     def _overcommitted(self) -> list[str]:

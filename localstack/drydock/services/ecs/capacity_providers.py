@@ -1,7 +1,8 @@
 """Operations on capacity providers: FARGATE and FARGATE_SPOT, which every account has, and those of Auto Scaling groups.
 
-Managed scaling needs tasks that wait for capacity in PROVISIONING, managed termination protection needs managed scaling: both are
-refused until they can be done. An instance of the group that registers with a cluster that has the provider belongs to it.
+An instance of the group that registers with a cluster that has the provider belongs to it. What managed scaling and managed
+termination protection do is in :mod:`managed_scaling`; managed draining is shown and not done: an instance that Auto Scaling
+terminates takes its tasks with it.
 
 Sources: API reference of CreateCapacityProvider and answers of AWS. The messages marked with (?) say the same in our words.
 """
@@ -23,6 +24,7 @@ from drydock.store import Scope
 
 Params = dict[str, Any]
 LARGEST_PAGE, MOST_DESCRIBED = 10, 100
+_INVALID_PROTECTION = "The managed termination protection setting for the capacity provider is invalid."
 _NAME = re.compile(r"(?!aws|ecs|fargate)[A-Za-z0-9_-]{1,255}", re.IGNORECASE)
 _SCALING = {
     "status": "DISABLED", "targetCapacity": 100, "minimumScalingStepSize": 1, "maximumScalingStepSize": 10000,
@@ -47,9 +49,13 @@ class CapacityProviderOperations(ServiceOperations):
         given = params.get("autoScalingGroupProvider")
         if not given:
             raise rules.invalid("An Auto Scaling group provider must be specified.")  # (?)
-        _check(given)
+        scaling = {**_SCALING, **given.get("managedScaling", {})}
+        protection = given.get("managedTerminationProtection", "DISABLED")
+        _check(scaling, protection, given.get("managedDraining", "ENABLED"))
         check_tags(params.get("tags", []))
-        group = await self._group_arn(scope, given["autoScalingGroupArn"])
+        found = await self._group(scope, given["autoScalingGroupArn"])
+        group = str(found["AutoScalingGroupARN"])
+        _check_protection(found, protection)
         held = self.providers.get(scope, name)
         if held is not None and held.status == "ACTIVE":
             raise rules.client_error(
@@ -65,14 +71,15 @@ class CapacityProviderOperations(ServiceOperations):
             arn=f"arn:aws:ecs:{scope.region}:{scope.account}:capacity-provider/{name}",
             name=name,
             group_arn=group,
-            managed_scaling={**_SCALING, **given.get("managedScaling", {})},
+            managed_scaling=scaling,
             managed_draining=given.get("managedDraining", "ENABLED"),
+            termination_protection=protection,
             tags=list(params.get("tags", [])),
         )
         self.providers.put(scope, name, made)
         return {"capacityProvider": made.describe(tags=True)}
 
-    async def _group_arn(self, scope: Scope, identifier: str) -> str:
+    async def _group(self, scope: Scope, identifier: str) -> Params:
         """From an ARN or a name. Raises ClientException."""
         name = identifier.rpartition("autoScalingGroupName/")[2]
         principal = Principal.of_service(scope.account, ECS)
@@ -84,7 +91,7 @@ class CapacityProviderOperations(ServiceOperations):
             raise rules.client_error(
                 "The specified Auto Scaling group ARN is invalid. Specify a valid Auto Scaling group ARN and try again."
             )  # (?)
-        return str(groups[0]["AutoScalingGroupARN"])
+        return dict(groups[0])
 
     def _own(self, scope: Scope, identifier: str) -> CapacityProvider:
         found = self.providers.get(scope, capacity.provider_name(identifier))
@@ -94,15 +101,26 @@ class CapacityProviderOperations(ServiceOperations):
             )
         return found
 
-    def update_capacity_provider(self, request: Request, params: Params) -> dict[str, Any]:
+    async def update_capacity_provider(self, request: Request, params: Params) -> dict[str, Any]:
         """What is not given stays."""
-        provider = self._own(request.scope, params["name"])
-        given = params.get("autoScalingGroupProvider", {})
-        _check(given)
-        provider.managed_scaling = {**provider.managed_scaling, **given.get("managedScaling", {})}
+        scope, given = request.scope, params.get("autoScalingGroupProvider", {})
+        provider = self._own(scope, params["name"])
+        protection = given.get("managedTerminationProtection", provider.termination_protection)
+        draining = given.get("managedDraining", provider.managed_draining)
+        _check({**provider.managed_scaling, **given.get("managedScaling", {})}, protection, draining)
+        if protection != provider.termination_protection:
+            _check_protection(await self._group(scope, provider.group_arn), protection)
+        provider = self._own(scope, params["name"])  # while Auto Scaling was asked, it may have changed
+        scaling = {**provider.managed_scaling, **given.get("managedScaling", {})}
+        if scaling["status"] == "ENABLED" and len(self._clusters_with(scope, provider)) > 1:
+            raise rules.client_error(
+                "Managed scaling cannot be enabled for a capacity provider that is associated with more than one cluster."
+            )  # (?)
+        provider.managed_scaling, provider.termination_protection = scaling, protection
         provider.managed_draining = given.get("managedDraining", provider.managed_draining)
         provider.update_status = "UPDATE_COMPLETE"
-        self.providers.put(request.scope, provider.name, provider)
+        self.providers.put(scope, provider.name, provider)
+        self.managed.changed(scope)
         return {"capacityProvider": provider.describe(tags=True)}
 
     def delete_capacity_provider(self, request: Request, params: Params) -> dict[str, Any]:
@@ -111,11 +129,7 @@ class CapacityProviderOperations(ServiceOperations):
         if capacity.provider_name(identifier) in capacity.FARGATE_PROVIDERS:
             raise rules.client_error("The specified capacity provider is reserved and cannot be deleted.")  # (?)
         provider = self._own(request.scope, identifier)
-        clusters = [
-            cluster.name
-            for cluster in self.clusters.of(request.scope)
-            if cluster.status == "ACTIVE" and provider.name in cluster.capacity_providers
-        ]
+        clusters = self._clusters_with(request.scope, provider)
         if clusters:
             provider.update_status = "DELETE_FAILED"
             provider.update_reason = (
@@ -126,6 +140,11 @@ class CapacityProviderOperations(ServiceOperations):
             provider.status, provider.update_status, provider.update_reason = "INACTIVE", "DELETE_COMPLETE", ""
         self.providers.put(request.scope, provider.name, provider)
         return {"capacityProvider": provider.describe(tags=True)}
+
+    def _clusters_with(self, scope: Scope, provider: CapacityProvider) -> list[str]:
+        """Names of those that it is associated with."""
+        active = [cluster for cluster in self.clusters.of(scope) if cluster.status == "ACTIVE"]
+        return [cluster.name for cluster in active if provider.name in cluster.capacity_providers]
 
     def describe_capacity_providers(self, request: Request, params: Params) -> dict[str, Any]:
         """All of the account, or those that ``cluster`` may use; what is not there is a failure with the reason MISSING."""
@@ -158,16 +177,23 @@ class CapacityProviderOperations(ServiceOperations):
         return {"capacityProviderArn": arn, "name": name, "status": "ACTIVE", "type": name, "tags": []}
 
 
-def _check(given: Params) -> None:
-    """Raises AwsError."""
-    scaling = given.get("managedScaling", {})
-    if scaling.get("status") == "ENABLED":
-        raise not_yet("managed scaling of a capacity provider")
-    if given.get("managedTerminationProtection") == "ENABLED":
-        raise not_yet("managed termination protection of a capacity provider")
-    least = scaling.get("minimumScalingStepSize", 1)
-    most = scaling.get("maximumScalingStepSize", 10000)
-    if not 1 <= least <= most <= 10000:
+def _check(scaling: Params, protection: str, draining: str) -> None:
+    """What is neither on nor off, and what does not go together; ranges are the model's. Raises ClientException."""
+    if not {scaling["status"], protection, draining} <= {"ENABLED", "DISABLED"}:
+        raise rules.client_error("The specified status is invalid. Specify ENABLED or DISABLED and try again.")  # (?)
+    if scaling["minimumScalingStepSize"] > scaling["maximumScalingStepSize"]:
         raise rules.client_error("The minimum or maximum scaling step size value is invalid.")  # (?)
-    if not 1 <= scaling.get("targetCapacity", 100) <= 100:
-        raise rules.client_error("The target capacity value is invalid.")  # (?)
+    if protection == "ENABLED" and scaling["status"] != "ENABLED":
+        raise rules.client_error(
+            f"{_INVALID_PROTECTION} To enable managed termination protection for a capacity provider, managed scaling must be "
+            "enabled."
+        )  # (?)
+
+
+def _check_protection(group: Params, protection: str) -> None:
+    """Raises ClientException."""
+    if protection == "ENABLED" and not group.get("NewInstancesProtectedFromScaleIn"):
+        raise rules.client_error(
+            f"{_INVALID_PROTECTION} To enable managed termination protection for a capacity provider, the Auto Scaling group "
+            "must have instance protection from scale in enabled."
+        )

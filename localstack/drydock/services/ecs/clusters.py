@@ -27,6 +27,7 @@ from drydock.services.ecs.tag_rules import check_tags
 from drydock.store import Collection, Scope
 
 if TYPE_CHECKING:
+    from drydock.services.ecs.managed_scaling import ManagedScaling
     from drydock.services.ecs.service_controller import ServiceController
 
 Params = dict[str, Any]
@@ -48,6 +49,7 @@ class ClusterOperations(SettingOperations):
     services_controller: ServiceController
     machines: Machines
     beat: Callable[[str], None]
+    managed: ManagedScaling
 
     def active_cluster(self, scope: Scope, identifier: str | None) -> Cluster:
         """The cluster that is meant. Raises ClusterNotFoundException."""
@@ -83,6 +85,7 @@ class ClusterOperations(SettingOperations):
         if cluster is None or cluster.status != "ACTIVE":
             cluster = wanted
             self.clusters.put(request.scope, name, cluster)
+            self.managed.changed(request.scope)
             self.beat(request.account)
         elif any(
             getattr(cluster, attribute) != getattr(wanted, attribute)
@@ -92,7 +95,8 @@ class ClusterOperations(SettingOperations):
             raise rules.invalid(
                 "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
             )
-        return {"cluster": self._describe_cluster(request.scope, cluster, {"TAGS", "SETTINGS", "CONFIGURATIONS"})}
+        shown = {"TAGS", "SETTINGS", "CONFIGURATIONS", "ATTACHMENTS"}
+        return {"cluster": self._describe_cluster(request.scope, cluster, shown)}
 
     def _wanted_cluster(self, request: Request, name: str, params: Params) -> Cluster:
         _refuse_service_connect(params)
@@ -101,6 +105,7 @@ class ClusterOperations(SettingOperations):
         check_tags(params.get("tags", []))
         insights = [{"name": "containerInsights", "value": self.setting_in_force(request, "containerInsights")}]
         providers, strategy = self._providers_and_strategy(request.scope, params)
+        self._check_alone(request.scope, name, providers)
         return Cluster(
             arn=f"arn:aws:ecs:{request.region}:{request.account}:cluster/{name}",
             name=name,
@@ -140,6 +145,7 @@ class ClusterOperations(SettingOperations):
         """Both are replaced whole. Raises ResourceInUseException when a provider that is left out still runs tasks."""
         cluster = self.active_cluster(request.scope, params["cluster"])
         providers, strategy = self._providers_and_strategy(request.scope, params)
+        self._check_alone(request.scope, cluster.name, providers)
         in_use = {
             task.capacity_provider
             for task in self._tasks_of(request.scope, cluster)
@@ -149,7 +155,8 @@ class ClusterOperations(SettingOperations):
             raise AwsError("ResourceInUseException", "The specified capacity provider is in use and cannot be removed.")
         cluster.capacity_providers, cluster.default_strategy = providers, strategy
         self.clusters.put(request.scope, cluster.name, cluster)
-        return {"cluster": self._describe_cluster(request.scope, cluster, {"TAGS", "SETTINGS"})}
+        self.managed.changed(request.scope)
+        return {"cluster": self._describe_cluster(request.scope, cluster, {"TAGS", "SETTINGS", "ATTACHMENTS"})}
 
     def describe_clusters(self, request: Request, params: Params) -> dict[str, Any]:
         """Those asked for, or ``default``; what is not there is a failure with the reason MISSING."""
@@ -190,6 +197,7 @@ class ClusterOperations(SettingOperations):
             raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
         cluster.status = "INACTIVE"
         self.clusters.put(request.scope, cluster.name, cluster)
+        self.managed.changed(request.scope)
         return {"cluster": self._describe_cluster(request.scope, cluster, set())}
 
     def _providers_and_strategy(self, scope: Scope, params: Params) -> tuple[list[str], capacity.Strategy]:
@@ -200,6 +208,16 @@ class ClusterOperations(SettingOperations):
         strategy = capacity.normalised(params.get("defaultCapacityProviderStrategy", []))
         capacity.check_strategy(strategy, providers)
         return providers, strategy
+
+    def _check_alone(self, scope: Scope, name: str, providers: list[str]) -> None:
+        """A provider whose scaling is managed is associated with one cluster. Raises InvalidParameterException."""
+        others = [one for one in self.clusters.of(scope) if one.status == "ACTIVE" and one.name != name]
+        for provider in providers:
+            own = self.providers.get(scope, provider)
+            if own is not None and own.is_managed and any(provider in one.capacity_providers for one in others):
+                raise rules.invalid(
+                    f"The capacity provider {provider} has managed scaling enabled and is associated with another cluster."
+                )  # (?)
 
     def _tasks_of(self, scope: Scope, cluster: Cluster) -> list[Task]:
         return [task for task in self.tasks.of(scope) if task.cluster_arn == cluster.arn]
@@ -227,6 +245,8 @@ class ClusterOperations(SettingOperations):
         }
         if "CONFIGURATIONS" in include and cluster.configuration:
             shown["configuration"] = cluster.configuration
+        if "ATTACHMENTS" in include:
+            shown |= self.managed.attachments(scope, cluster)
         return shown
 
 

@@ -62,6 +62,8 @@ class TaskController:
         """Told of every step of a task; the scheduler of services listens"""
         self.used_by_service: Callable[[Scope, str], bool] = lambda scope, definition_arn: False
         """Whether a service is to run a task definition"""
+        self.why_waiting: Callable[[Scope, Task], str] = lambda scope, task: ""
+        """Why no instance has taken a task"""
         self.pulled: set[tuple[str, str]] = set()
         """(EC2 instance, image): what an instance has pulled before"""
         self._bridge: dict[str, set[str]] = {}
@@ -97,7 +99,7 @@ class TaskController:
         shutil.rmtree(self.volumes, ignore_errors=True)
         for scope, _, task in list(self.tasks.all()):
             driver = self.drive(scope, task)
-            if task.last_status != "STOPPED":
+            if task.last_status != "STOPPED" and not task.waiting:
                 driver.processes_lost(HOST_LOST)
 
     def prepare(self, images: list[str]) -> None:
@@ -167,6 +169,12 @@ class TaskController:
         driver = self._drivers.get(task.arn)
         if driver:
             driver.host_lost(reason)
+
+    def placed(self, task: Task) -> None:
+        """A task that waited has an instance now."""
+        driver = self._drivers.get(task.arn)
+        if driver:
+            driver.placed()
 
     def stop_task(self, task: Task, code: str, reason: str) -> None:
         """Ask for it; the driver does it."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from drydock.services.ecs.controller import TaskController
 
 log = logging.getLogger(__name__)
+LONGEST_WAIT = 1800.0
+"""Lab seconds that a task waits for an instance ("Deep Dive on Amazon ECS Cluster Auto Scaling": between 10 and 30 minutes)"""
 STOP_TIMEOUT, LONGEST_STOP_TIMEOUT = 30.0, 120.0
 NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 
@@ -124,6 +126,10 @@ class TaskDriver:
             self.ask_to_stop("EssentialContainerExited", "Essential container in task exited")
         self._changed.set()
 
+    def placed(self) -> None:
+        """An instance has taken it."""
+        self._changed.set()
+
     def processes_lost(self, reason: str) -> None:
         """Every process of the task has ended with an earlier life of the emulator, and nobody will tell."""
         for run in self._runs:
@@ -207,7 +213,9 @@ class TaskDriver:
 
     # -- what is done in each state
     async def _provision(self) -> None:
-        await self._takes(self.network.provisioning)
+        await self._find_place()
+        if self.task.interfaces:
+            await self._takes(self.network.provisioning)
         if self._stopping:
             return
         try:
@@ -215,6 +223,16 @@ class TaskDriver:
         except NetworkFailed as error:
             raise TaskFailed(str(error)) from error
         self._save()
+
+    async def _find_place(self) -> None:
+        """Wait for an instance that takes it. Raises TaskFailed when it has waited too long."""
+        until, waited = self.task.created_at + LONGEST_WAIT, self.task.waiting
+        while self.task.waiting and not self._stopping:
+            if self._clock.now() >= until:
+                raise TaskFailed(self._house.why_waiting(self.scope, self.task))
+            await self._change(until)
+        if waited:
+            self.network = TaskNetwork(self._house, self.scope, self.task)
 
     async def _prepare(self) -> None:
         task = self.task

@@ -278,6 +278,11 @@ class Task:
     """Lab time until which neither a scale-in nor a deployment stops it"""
     execute_command: bool = False
     """ECS Exec is on"""
+    waiting: bool = False
+    """For an instance of its capacity provider"""
+    constraints: list[dict[str, str]] = field(default_factory=list)
+    """Of its placement, in AWS's form, where it waits for it"""
+    strategies: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def on_fargate(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from drydock.services.ecs import overrides
 from drydock.services.ecs.balancing import targets_of
 from drydock.services.ecs.model import Cluster, Container, Interface, Task, TaskDefinition
-from drydock.services.ecs.placement import Constraint, Host, Need
+from drydock.services.ecs.placement import Constraint, Host, Need, Strategy
 from drydock.services.service import Platform
 from drydock.store import Scope
 
@@ -41,6 +41,10 @@ class Order:
     request_digest: str = ""
     load_balancers: list[dict[str, Any]] = field(default_factory=list)
     execute_command: bool = False
+    waiting: bool = False
+    """For an instance of its capacity provider, by these constraints and strategies"""
+    constraints: tuple[Constraint, ...] = ()
+    strategies: tuple[Strategy, ...] = ()
 
 
 def make(platform: Platform, scope: Scope, order: Order) -> Task:
@@ -80,7 +84,7 @@ def make(platform: Platform, scope: Scope, order: Order) -> Task:
         memory=memory,
         network=order.network,
         containers=containers,
-        last_status="PROVISIONING" if mode == "awsvpc" else "PENDING",
+        last_status="PROVISIONING" if mode == "awsvpc" or order.waiting else "PENDING",
         started_by=order.started_by,
         overrides={"containerOverrides": [], "inferenceAcceleratorOverrides": [], **order.overrides},
         interfaces=[Interface(ids.uuid(scope, "attachment", arn), order.subnet)] if mode == "awsvpc" else [],
@@ -99,14 +103,19 @@ def make(platform: Platform, scope: Scope, order: Order) -> Task:
         execute_command=order.execute_command,
     )
     if order.host is not None:
-        _place(task, order)
+        place(task, order.host, need_of(order.definition, order.overrides, order.group))
+    elif order.waiting:
+        task.waiting = True
+        task.constraints = [{"type": each.kind, "expression": each.expression} for each in order.constraints]
+        task.strategies = [{"type": each.kind, "field": each.field} for each in order.strategies]
     return task
 
 
-def _place(task: Task, order: Order) -> None:
-    assert order.host is not None
-    need = need_of(order.definition, order.overrides, order.group)
-    task.container_instance_arn, task.ec2_instance_id = order.host.arn, order.host.ec2_instance_id
+def place(task: Task, host: Host, need: Need) -> None:
+    """On a container instance, of which it takes what it needs."""
+    task.waiting, task.constraints, task.strategies = False, [], []
+    task.container_instance_arn, task.ec2_instance_id = host.arn, host.ec2_instance_id
+    task.availability_zone = host.attributes.get("ecs.availability-zone", "")
     task.taken_cpu, task.taken_memory = need.cpu, need.memory
     task.taken_ports = [(port, "tcp") for port in sorted(need.tcp)] + [(port, "udp") for port in sorted(need.udp)]
 

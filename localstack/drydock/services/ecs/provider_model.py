@@ -15,6 +15,7 @@ class CapacityProvider:
     group_arn: str
     managed_scaling: dict[str, Any]
     managed_draining: str = "ENABLED"
+    termination_protection: str = "DISABLED"
     status: str = "ACTIVE"
     update_status: str = ""
     update_reason: str = ""
@@ -24,6 +25,11 @@ class CapacityProvider:
     def group_name(self) -> str:
         """Of the Auto Scaling group."""
         return self.group_arn.rpartition("autoScalingGroupName/")[2]
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether ECS scales the group."""
+        return bool(self.managed_scaling["status"] == "ENABLED")
 
     def describe(self, tags: bool) -> dict[str, Any]:
         """AWS's form."""
@@ -35,7 +41,7 @@ class CapacityProvider:
             "autoScalingGroupProvider": {
                 "autoScalingGroupArn": self.group_arn,
                 "managedScaling": self.managed_scaling,
-                "managedTerminationProtection": "DISABLED",
+                "managedTerminationProtection": self.termination_protection,
                 "managedDraining": self.managed_draining,
             },
             "tags": self.tags if tags else [],
@@ -45,3 +51,34 @@ class CapacityProvider:
         if self.update_reason:
             shown["updateStatusReason"] = self.update_reason
         return shown
+
+
+@dataclass
+class ManagedPolicy:
+    """The scaling policy of a provider on its group, and the attachment of the cluster that it is. ``applied`` are the
+    parameters that it was put with, empty while it is not there."""
+
+    number: str
+    provider: str
+    cluster: str
+    group: str
+    applied: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False
+
+    @property
+    def policy(self) -> str:
+        """The policy's name."""
+        return f"ECSManagedAutoScalingPolicy-{self.number}"
+
+    def describe(self, stays: bool) -> dict[str, Any]:
+        """AWS's form, an attachment."""
+        status = ("CREATED" if self.applied else "CREATING") if stays else "DELETING"
+        return {
+            "id": self.number,
+            "type": "as_policy",
+            "status": "FAILED" if self.failed else status,
+            "details": [
+                {"name": "capacityProviderName", "value": self.provider},
+                {"name": "scalingPolicyName", "value": self.policy},
+            ],
+        }

@@ -34,6 +34,8 @@ class ServiceController:
         work: Callable[[Scope, Service], ServiceWork],
         instant: bool,
     ) -> None:
+        self.on_capacity: Callable[[Scope, str], None] = lambda scope, cluster_arn: None
+        """Told first that the capacity of a cluster has changed"""
         self._platform = platform
         self._services = services
         self._tasks = tasks
@@ -86,7 +88,9 @@ class ServiceController:
             self.look(scope, task.cluster_arn)
 
     def look(self, scope: Scope, cluster_arn: str) -> None:
-        """The capacity of a cluster has changed: all its services look again."""
+        """The capacity of a cluster has changed: all its services look again, after the tasks that wait
+        for it."""
+        self.on_capacity(scope, cluster_arn)
         for service in self._services.of(scope):
             if service.cluster_arn == cluster_arn and service.status != "INACTIVE":
                 self.notice(scope, service.key)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drydock.errors import AwsError
-from drydock.services.ecs import capacity, new_tasks, placement
+from drydock.services.ecs import capacity, new_tasks, placement, waiting
 from drydock.services.ecs.model import Task
 from drydock.services.ecs.service_model import Revision, Service
 from drydock.services.ecs.service_story import unplaced
@@ -116,11 +116,18 @@ class Starter:
         if not strategies:
             strategies = (placement.Strategy("spread", placement.ZONE),)
         hosts = self._ecs.hosts(self._scope, service.cluster_arn)
-        orders, failure = [], None
+        orders, failure, room = [], None, self._ecs.waiting.room(self._scope, service.cluster_arn)
         for name in providers:
             mine = [host for host in hosts if name in ("", host.provider)]
             draw = int.from_bytes(self._ecs.platform.ids.digest(self._scope, "placement", service.arn)[:4], "big")
             choice = placement.choose(need, mine, strategies, draw)
+            if choice.host is None and self._ecs.waiting.may_wait(self._scope, name):
+                if room <= 0:
+                    failure = f"was unable to place a task. Reason: {waiting.LIMIT}"  # (?)
+                    continue
+                room -= 1
+                orders.append(self._to_wait(revision, order, name, strategies))
+                continue
             if choice.host is None:
                 failure = unplaced(choice.closest(), bool(name))
                 continue
@@ -132,11 +139,19 @@ class Starter:
             raise NotStarted("unplaced", failure, started)
         return started
 
+    def _to_wait(
+        self, revision: Revision, order: new_tasks.Order, provider: str, strategies: tuple[placement.Strategy, ...]
+    ) -> new_tasks.Order:
+        subnet = next(iter(revision.network.get("subnets", [])), "")
+        order = replace(order, subnet=subnet, constraints=self._constraints(), strategies=strategies)
+        return waiting.order_of(order, provider)
+
     def _need(self, order: new_tasks.Order) -> placement.Need:
-        constraints = tuple(
-            placement.Constraint(each["type"], each.get("expression", "")) for each in self._service.constraints
-        )
-        return new_tasks.need_of(order.definition, {}, order.group, constraints)
+        return new_tasks.need_of(order.definition, {}, order.group, self._constraints())
+
+    def _constraints(self) -> tuple[placement.Constraint, ...]:
+        given = self._service.constraints
+        return tuple(placement.Constraint(each["type"], each.get("expression", "")) for each in given)
 
     @staticmethod
     def _subnet_in(revision: Revision, host: placement.Host) -> str:

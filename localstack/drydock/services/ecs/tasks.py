@@ -11,7 +11,7 @@ from typing import Any
 
 from drydock.errors import AwsError
 from drydock.request import Request
-from drydock.services.ecs import capacity, exec_rules, new_tasks, overrides, placement, placement_rules, rules
+from drydock.services.ecs import capacity, exec_rules, new_tasks, overrides, placement, placement_rules, rules, waiting
 from drydock.services.ecs.instances import InstanceOperations
 from drydock.services.ecs.model import Cluster, Task, TaskDefinition
 from drydock.services.ecs.paging import page
@@ -28,6 +28,8 @@ LONGEST_STARTED_BY, LONGEST_TOKEN, LONGEST_REFERENCE = 128, 64, 1024
 
 class TaskOperations(InstanceOperations, TaskDefinitionOperations):
     """RunTask, StartTask, StopTask, DescribeTasks, ListTasks."""
+
+    waiting: waiting.Waiting
 
     async def run_task(self, request: Request, params: Params) -> dict[str, Any]:
         """On Fargate or on container instances, by launch type or by capacity provider. On Fargate ``failures`` stays
@@ -88,7 +90,8 @@ class TaskOperations(InstanceOperations, TaskDefinitionOperations):
     def _placed(
         self, scope: Scope, order: new_tasks.Order, params: Params, providers: list[str]
     ) -> tuple[list[new_tasks.Order], list[dict[str, str]]]:
-        """On container instances: those that found a place, and for each of the others why not, for every instance."""
+        """On container instances: those that found a place, or wait for one, and for each of the others why not, for every
+        instance."""
         constraints = placement_rules.constraints(params.get("placementConstraints", []))
         strategies = placement_rules.strategies(params.get("placementStrategy", []))
         need = new_tasks.need_of(order.definition, order.overrides, order.group, constraints)
@@ -96,15 +99,20 @@ class TaskOperations(InstanceOperations, TaskDefinitionOperations):
         placed, failures = [], []
         for name in providers:
             mine = [host for host in hosts if name in ("", host.provider)]
-            if not mine:
+            may_wait = self.waiting.may_wait(scope, name)
+            if not mine and not may_wait:
                 raise rules.invalid("No Container Instances were found in your cluster.")
             draw = int.from_bytes(self.platform.ids.digest(scope, "placement", order.cluster.arn)[:4], "big")
             choice = placement.choose(need, mine, strategies, draw)
+            if choice.host is None and may_wait:
+                placed.append(waiting.order_of(replace(order, constraints=constraints, strategies=strategies), name))
+                continue
             if choice.host is None:
                 failures += [{"arn": host.arn, "reason": reason} for host, reason in choice.ruled_out]
                 continue
             choice.host.take(need)
             placed.append(on_host(order, choice.host, name))
+        self.waiting.check_room(scope, order.cluster.arn, sum(one.waiting for one in placed))
         return placed, failures
 
     def _launch(self, scope: Scope, orders: list[new_tasks.Order]) -> list[dict[str, Any]]:
