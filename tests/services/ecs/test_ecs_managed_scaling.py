@@ -17,6 +17,8 @@ from tests.services.ecs.yard import refused
 
 ACCOUNT = "123456789012"
 STRATEGY = [{"capacityProvider": "fleet", "weight": 1}]
+WARMUP = 900
+"""Seconds of lab time: as long as the low alarm looks back, and more than a busy machine needs until an agent connects"""
 STATUS = "The specified status is invalid."
 INVALID = "The managed termination protection setting for the capacity provider is invalid."
 
@@ -40,14 +42,15 @@ class Fleet(Instances):
             "DesiredCapacity": 0,
             "VPCZoneIdentifier": ",".join(subnets),
         }
-        base["LaunchTemplate"] = {"LaunchTemplateName": name, "Version": "$Latest"}
+        if not given.keys() & {"MixedInstancesPolicy", "LaunchConfigurationName"}:
+            base["LaunchTemplate"] = {"LaunchTemplateName": name, "Version": "$Latest"}
         groups.create_auto_scaling_group(AutoScalingGroupName=name, **(base | given))
         found = groups.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
         return str(found[0]["AutoScalingGroupARN"])
 
     def provide(self, group: str, name: str = "fleet", protection: str = "DISABLED", **scaling: Any) -> dict[str, Any]:
         """The provider that was made."""
-        managed = {"status": "ENABLED", "instanceWarmupPeriod": 60, **scaling}
+        managed = {"status": "ENABLED", "instanceWarmupPeriod": WARMUP, **scaling}
         given = {"autoScalingGroupArn": group, "managedScaling": managed, "managedTerminationProtection": protection}
         return dict(self.ecs.create_capacity_provider(name=name, autoScalingGroupProvider=given)["capacityProvider"])
 
@@ -131,7 +134,7 @@ def test_from_nothing_to_what_a_service_needs_and_back(fleet: Fleet) -> None:
 
 
 def test_a_task_of_its_own_waits_and_is_placed(fleet: Fleet) -> None:
-    fleet.provide(fleet.made_group(), instanceWarmupPeriod=0)
+    fleet.provide(fleet.made_group())
     fleet.attach("fleet")
     subnets = [each["SubnetId"] for each in fleet.ec2.describe_subnets()["Subnets"]][:2]
     task = fleet.definition("job", networkMode="awsvpc")
@@ -164,6 +167,27 @@ def test_one_that_waits_can_be_stopped_and_does_not_wait_for_ever(fleet: Fleet, 
     isolated.get("/_drydock/clock", {"account": fleet.account, "advance": 1800})
     stopped = fleet.stopped(second)
     assert (stopped["stopCode"], stopped["stoppedReason"]) == ("TaskFailedToStart", "EMPTY CAPACITY PROVIDER")
+
+
+@pytest.mark.parametrize("launched_by", ["template", "overrides", "configuration"])
+def test_nothing_is_launched_for_what_no_instance_bears(fleet: Fleet, launched_by: str) -> None:
+    template = {"LaunchTemplateSpecification": {"LaunchTemplateName": "fleet", "Version": "$Latest"}}
+    policy = {"LaunchTemplate": {**template, "Overrides": [{"InstanceType": "t3.small"}, {"InstanceType": "t3.micro"}]}}
+    given: dict[str, dict[str, Any]] = {
+        "template": {}, "overrides": {"MixedInstancesPolicy": policy}, "configuration": {"LaunchConfigurationName": "old"}
+    }  # fmt: skip
+    image = fleet.aws("ssm").get_parameter(Name=AMI)["Parameter"]["Value"]
+    fleet.aws("autoscaling").create_launch_configuration(
+        LaunchConfigurationName="old", ImageId=image, InstanceType="t3.micro"
+    )
+    fleet.provide(fleet.made_group(**given[launched_by]))
+    fleet.attach("fleet")
+    fleet.wait_for(fleet.definition("job", {"cpu": 3000}), 1)
+    wait_until(lambda: len(fleet.measured()) >= 3, "it is measured", fleet.says)
+    assert set(fleet.measured()) == {100.0}
+    assert fleet.members() == {}
+    fleet.wait_for(fleet.definition("small", {"cpu": 100}), 1)
+    wait_until(lambda: 200.0 in fleet.measured(), "something is launched for another one", fleet.measured)
 
 
 def test_only_so_many_wait(fleet: Fleet) -> None:
@@ -199,7 +223,7 @@ def test_the_policy_and_its_alarms(fleet: Fleet) -> None:
     made = fleet.provide(fleet.made_group(), targetCapacity=80)
     assert made["autoScalingGroupProvider"]["managedScaling"] == {
         "status": "ENABLED", "targetCapacity": 80, "minimumScalingStepSize": 1, "maximumScalingStepSize": 10000,
-        "instanceWarmupPeriod": 60,
+        "instanceWarmupPeriod": WARMUP,
     }  # fmt: skip
     assert groups.describe_policies()["ScalingPolicies"] == []
     assert fleet.attach("fleet")["attachmentsStatus"] == "UPDATE_IN_PROGRESS"
@@ -212,7 +236,7 @@ def test_the_policy_and_its_alarms(fleet: Fleet) -> None:
     )
     (policy,) = groups.describe_policies(AutoScalingGroupName="fleet")["ScalingPolicies"]
     assert re.fullmatch(r"ECSManagedAutoScalingPolicy-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", policy["PolicyName"])
-    assert (policy["PolicyName"], policy["EstimatedInstanceWarmup"]) == (details["scalingPolicyName"], 60)
+    assert (policy["PolicyName"], policy["EstimatedInstanceWarmup"]) == (details["scalingPolicyName"], WARMUP)
     tracked = policy["TargetTrackingConfiguration"]
     metric = tracked["CustomizedMetricSpecification"]
     assert (tracked["TargetValue"], metric["Namespace"], metric["MetricName"]) == (

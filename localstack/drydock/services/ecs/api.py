@@ -106,7 +106,7 @@ class Ecs(ExecuteCommandOperations):
 
     def _task_changed(self, scope: Scope, task: Task) -> None:
         self.services_controller.task_changed(scope, task)
-        if task.capacity_provider and task.ec2_instance_id:
+        if task.capacity_provider and task.last_status in ("PENDING", "STOPPED"):
             self.managed.changed(scope)
         self.beat(scope.account)
 

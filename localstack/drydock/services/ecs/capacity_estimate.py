@@ -1,7 +1,8 @@
 """How much of a capacity provider's group is in use: the metric CapacityProviderReservation. Pure.
 
 1. N is the number of the group's instances, M that of those that are needed: 100 * M / N is the metric.
-2. Without instances it is 200 if a task waits, 100 if none does: target tracking then begins with two.
+2. Without instances it is 200 if a task waits, 100 if none does: target tracking then begins with two. (With a target
+   below 100 it begins without a task, too.)
 3. If no task waits, M counts the instances that run more than daemons.
 4. If tasks wait, M is N and the instances that they need more: tasks that need the same make a group, each group is packed
    into empty instances as tightly as they bear, and the largest of these numbers counts, within the least and the most

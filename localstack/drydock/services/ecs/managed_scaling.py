@@ -59,7 +59,8 @@ class ManagedScaling:
 
     async def reset(self, account: str | None) -> None:
         """End what is under way."""
-        ended = [task for scope, task in self._looking.items() if account in (None, scope.account)]
+        scopes = [scope for scope in self._looking if account in (None, scope.account)]
+        ended = [self._looking.pop(scope) for scope in scopes]
         for task in ended:
             task.cancel()
         await asyncio.gather(*ended, return_exceptions=True)
@@ -72,15 +73,17 @@ class ManagedScaling:
             self._again.add(scope)
             return
         self._ecs.beat(scope.account)
+        self._again.add(scope)
         self._looking[scope] = self._platform.spawn(self._look_until_done(scope), f"managed scaling of {scope}")
-        self._looking[scope].add_done_callback(lambda _: self._looking.pop(scope, None))
 
     async def _look_until_done(self, scope: Scope) -> None:
-        while True:
-            self._again.discard(scope)
-            await self.look(scope)
-            if scope not in self._again:
-                return
+        try:
+            while scope in self._again:
+                self._again.discard(scope)
+                await self.look(scope)
+        finally:
+            if self._looking.get(scope) is asyncio.current_task():
+                del self._looking[scope]
 
     def wanted(self, scope: Scope) -> dict[str, tuple[CapacityProvider, Cluster]]:
         """Providers whose scaling is managed, and the cluster that each is associated with."""
@@ -161,11 +164,13 @@ class ManagedScaling:
         }
 
     async def _protect(self, scope: Scope, provider: CapacityProvider, cluster: Cluster) -> None:
-        """Instances that have joined: those with tasks are protected, the others are not."""
+        """Instances whose agents are connected: those with tasks are protected, the others are not. Those that join yet stay
+        as their group has launched them."""
         try:
             group = await self.group(scope, provider.group_name)
             members = alive(group) if group is not None else []
-            joined = {one.ec2_instance_id for one in self._ecs.instances_of(scope, cluster.arn)}
+            instances = self._ecs.instances_of(scope, cluster.arn)
+            joined = {one.ec2_instance_id for one in instances if one.connected}
             busy = self.busy(scope, cluster)
             for wanted in (True, False):
                 chosen = [

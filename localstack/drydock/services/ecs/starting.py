@@ -185,4 +185,5 @@ class Starter:
             self._ecs.tasks.put(self._scope, task.arn, task)
         for task in tasks:
             self._ecs.controller.drive(self._scope, task)
+        self._ecs.managed.changed(self._scope)
         return tasks

@@ -126,6 +126,7 @@ class TaskOperations(InstanceOperations, TaskDefinitionOperations):
             self.tasks.put(scope, task.arn, task)
         for task in tasks:
             self.controller.drive(scope, task)
+        self.managed.changed(scope)
         return [task.describe(with_tags=True) for task in tasks]
 
     async def start_task(self, request: Request, params: Params) -> dict[str, Any]:

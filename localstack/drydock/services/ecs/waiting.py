@@ -93,6 +93,7 @@ class Waiting:
         new_tasks.place(task, host, need)
         self._ecs.tasks.put(scope, task.arn, task)
         self._ecs.controller.placed(task)
+        self._ecs.managed.changed(scope)
 
     def why(self, scope: Scope, task: Task) -> str:
         """Why none has taken it: the ``stoppedReason`` of one that has waited too long."""
