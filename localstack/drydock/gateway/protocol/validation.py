@@ -47,9 +47,8 @@ def require(service: str, operation: str, params: dict[str, Any]) -> None:
         raise malformed_xml()
     if service in ("sqs", "ec2"):
         raise AwsError("MissingParameter", f"The request must contain the parameter {missing}.", status=400)
-    raise AwsError(
-        code_of(service), f"1 validation error detected: {_fault('null', missing, 'Member must not be null')}"
-    )
+    path = ".".join(_inside("", name) for name in missing.split("."))
+    raise AwsError(code_of(service), f"1 validation error detected: {_fault('null', path, 'Member must not be null')}")
 
 
 def _missing(value: Any, shape: Shape | None) -> str | None:
@@ -85,11 +84,11 @@ def _check(value: Any, shape: Shape, path: str, faults: list[str]) -> None:
             return
         for name in shape.required_members:
             if value.get(name) is None:
-                faults.append(_fault("null", f"{path}.{name}".lstrip("."), "Member must not be null"))
+                faults.append(_fault("null", _inside(path, name), "Member must not be null"))
         for name, inner in value.items():
             member = shape.members.get(name)
             if member is not None:
-                _check(inner, member, f"{path}.{name}".lstrip("."), faults)
+                _check(inner, member, _inside(path, name), faults)
     elif kind == "list":
         _check_length(value, shape, path, faults)
         for number, inner in enumerate(value, 1):
@@ -106,6 +105,11 @@ def _check(value: Any, shape: Shape, path: str, faults: list[str]) -> None:
             faults.append(_fault(f"'{value}'", path, f"Member must have value greater than or equal to {low}"))
         elif high is not None and value > high:
             faults.append(_fault(f"'{value}'", path, f"Member must have value less than or equal to {high}"))
+
+
+def _inside(path: str, name: str) -> str:
+    """The path of a member: AWS says ``period`` of what the model calls ``Period``."""
+    return f"{path}.{name[:1].lower()}{name[1:]}".lstrip(".")
 
 
 def _check_length(value: Any, shape: Shape, path: str, faults: list[str]) -> None:
