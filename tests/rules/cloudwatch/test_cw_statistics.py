@@ -101,8 +101,8 @@ def test_resolutions() -> None:
     assert (
         periods.readable(300) == (1, 60, 300) and periods.readable(5) == (1, 60) and periods.readable(3600)[-1] == 3600
     )
-    assert [one for one in (0, 1, 2, 5, 10, 20, 30, 59, 60, 90, 120, 86400, 86460) if periods.is_period(one)] == [
-        1, 5, 10, 20, 30, 60, 120, 86400,
+    assert [one for one in (0, 1, 2, 5, 10, 20, 30, 59, 60, 90, 120, 86400, 604800, 604860) if periods.is_period(one)] == [
+        1, 5, 10, 20, 30, 60, 120, 86400, 604800,
     ]  # fmt: skip
 
 

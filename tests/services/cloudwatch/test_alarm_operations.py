@@ -44,6 +44,8 @@ WEEK_TOO_LONG = (
         ({"Statistic": None, "ExtendedStatistic": "pr(0:1)", "EvaluateLowSampleCountPercentile": "ignore"},
             "ValidationError", "This option is enabled only for percentile statistics."),
         ({"EvaluateLowSampleCountPercentile": "maybe"}, "ValidationError", "Option maybe is not supported."),
+        ({"MetricName": None}, "ValidationError", "MetricName must not be null"),
+        ({"Unit": "Pounds"}, "ValidationError", "Value 'Pounds' at 'unit' failed to satisfy constraint"),
         ({"Period": None}, "ValidationError", "PutMetricAlarm request should have a Period parameter"),
         ({"Period": 45}, "ValidationError", "Period must be 10, 20, 30 or a multiple of 60"),
         ({"Period": 90}, "ValidationError", "Period must be 10, 20, 30 or a multiple of 60"),
@@ -51,6 +53,8 @@ WEEK_TOO_LONG = (
         ({"Period": 86400, "EvaluationPeriods": 8}, "ValidationError", WEEK_TOO_LONG),
         ({"Metrics": SECOND[:1], "Unit": "Count"}, "ValidationError", "Unit should not be set if list of Metrics is set."),
         ({"Metrics": SECOND}, "ValidationError", "Exactly one element of the metrics list should return data."),
+        ({"Metrics": [{"Id": "Upper", "MetricStat": METRIC}]}, "ValidationError", "Invalid metrics list"),
+        ({"Metrics": [{"Id": "a", "MetricStat": METRIC | {"Stat": "Mean"}}]}, "ValidationError", "Invalid metrics list"),
         ({"AlarmActions": ["ops"]}, "ValidationError", "Invalid arn syntax: ops"),
         ({"OKActions": ["arn:aws:sns:eu-west-1:111122223333:ops"]}, "ValidationError",
             "Invalid region eu-west-1 specified. Only us-east-1 is supported."),
@@ -95,6 +99,33 @@ def test_what_is_not_done_here_is_said(lab, wrong: dict) -> None:
             await lab.put(**wrong)
         assert caught.value.status == 501
         assert (await lab("DescribeAlarms"))["MetricAlarms"] == []
+
+    lab.play(story)
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "member"),
+    [
+        ("DescribeAlarms", {"StateValue": "GOOD"}, "stateValue"),
+        ("DescribeAlarms", {"AlarmTypes": ["MetricAlarm", "Siren"]}, "alarmTypes"),
+        ("DescribeAlarmHistory", {"HistoryItemType": "Rumour"}, "historyItemType"),
+        ("DescribeAlarmHistory", {"ScanBy": "Name"}, "scanBy"),
+        ("DescribeAlarmsForMetric", {"Namespace": "App", "MetricName": "CPU", "Statistic": "Mean"}, "statistic"),
+    ],
+)
+def test_values_that_there_are_not(lab, operation: str, given: dict, member: str) -> None:
+    async def story() -> None:
+        code, message = await lab.refused(operation, **given)
+        assert code == "ValidationError"
+        assert f" at '{member}' failed to satisfy constraint" in message
+
+    lab.play(story)
+
+
+def test_a_period_of_a_week(lab) -> None:
+    async def story() -> None:
+        await lab.put(Period=604800)
+        assert (await lab("DescribeAlarms"))["MetricAlarms"][0]["Period"] == 604800
 
     lab.play(story)
 

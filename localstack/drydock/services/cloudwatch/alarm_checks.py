@@ -20,6 +20,7 @@ from drydock.services.cloudwatch.alarm_rules import (
     TREATMENTS,
     is_percentile,
 )
+from drydock.services.cloudwatch.put_data import UNITS
 from drydock.store import Scope
 
 Params = dict[str, Any]
@@ -89,7 +90,7 @@ def check_metric_alarm(params: Params) -> None:
         raise unserved("PutMetricAlarm", f"Anomaly detection ({comparison}): use a static threshold.")
     if comparison is None:
         raise invalid("PutMetricAlarm request should have a valid ComparisonOperator parameter")
-    _among("comparisonOperator", comparison, (*COMPARISONS, *ANOMALY_COMPARISONS))
+    among("comparisonOperator", comparison, (*COMPARISONS, *ANOMALY_COMPARISONS))
     threshold = params.get("Threshold")
     if threshold is None or not math.isfinite(threshold):
         raise invalid("PutMetricAlarm request should have valid Threshold parameter")
@@ -113,7 +114,8 @@ def check_metric_alarm(params: Params) -> None:
         _check_one_metric(params)
 
 
-def _among(member: str, value: str, allowed: Sequence[str]) -> None:
+def among(member: str, value: str, allowed: Sequence[str]) -> None:
+    """Raises ValidationError."""
     if value not in allowed:
         raise invalid(
             f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must "
@@ -123,9 +125,9 @@ def _among(member: str, value: str, allowed: Sequence[str]) -> None:
 
 def _check_one_metric(params: Params) -> None:
     if not params.get("MetricName"):
-        raise invalid("PutMetricAlarm request should have either a MetricName or a list of Metrics")  # (?)
+        raise invalid("MetricName must not be null")
     if not params.get("Namespace"):
-        raise invalid("PutMetricAlarm request should have a Namespace parameter")  # (?)
+        raise invalid("Namespace must not be null")  # (?)
     statistic, extended = params.get("Statistic"), params.get("ExtendedStatistic")
     if statistic and extended:
         raise invalid(
@@ -135,7 +137,7 @@ def _check_one_metric(params: Params) -> None:
     if not statistic and not extended:
         raise invalid("PutMetricAlarm request should have a Statistic parameter")
     if statistic:
-        _among("statistic", statistic, STATISTICS)
+        among("statistic", statistic, STATISTICS)
     elif not _EXTENDED.fullmatch(str(extended)):
         raise AwsError(
             "InvalidParameterValue", f"The value {extended} for parameter ExtendedStatistic is not supported."
@@ -145,6 +147,8 @@ def _check_one_metric(params: Params) -> None:
             f"Option evaluateLowSampleCountPercentile can not be applied with statistic {statistic or extended}. This "
             "option is enabled only for percentile statistics."
         )
+    if params.get("Unit") is not None:
+        among("unit", params["Unit"], sorted(UNITS))
     if params.get("Period") is None:
         raise invalid("PutMetricAlarm request should have a Period parameter")
     check_period(params["Period"], params["EvaluationPeriods"])
@@ -167,6 +171,8 @@ def check_period(period: int, periods: int) -> None:
 
 
 def _check_metrics(params: Params) -> None:
+    from drydock.services.cloudwatch.queries import metric_faults  # not needed at start-up
+
     for name in OF_ONE_METRIC:
         if params.get(name):
             raise invalid(f"{name} should not be set if list of Metrics is set.")
@@ -177,6 +183,8 @@ def _check_metrics(params: Params) -> None:
         raise invalid("Exactly one element of the metrics list should return data.")
     if len({query["Id"] for query in queries}) != len(queries):
         raise invalid("The values for parameter id in metrics list should be unique.")  # (?)
+    if metric_faults(queries):
+        raise invalid("Invalid metrics list")  # AWS does not say which, nor why
     periods = set()
     for query in queries:
         stat = query.get("MetricStat")

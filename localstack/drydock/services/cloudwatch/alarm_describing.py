@@ -13,17 +13,29 @@ from drydock.request import Request
 from drydock.services.cloudwatch import alarm_checks as checks
 from drydock.services.cloudwatch.actions import Actions
 from drydock.services.cloudwatch.alarm_controller import AlarmController
+from drydock.services.cloudwatch.alarm_documents import STATISTICS
 from drydock.services.cloudwatch.alarm_history import History
 from drydock.services.cloudwatch.alarm_model import COMPOSITE_ALARM, METRIC_ALARM, Alarm, HistoryItem, arn_of, name_of
 from drydock.services.cloudwatch.composite_rules import BadRule
 from drydock.services.cloudwatch.measurements import MetricStore
 from drydock.services.cloudwatch.model import metric
+from drydock.services.cloudwatch.put_data import UNITS
 from drydock.services.service import Service
 from drydock.store import Collection, Scope
 
 Params = dict[str, Any]
 LARGEST_PAGE = 100
 _ALONE = ("MaxRecords", "NextToken")
+_TYPES = ("CompositeAlarm", "MetricAlarm", "LogAlarm")
+_VALUES = {
+    "StateValue": ("INSUFFICIENT_DATA", "ALARM", "OK"),
+    "HistoryItemType": (
+        "ConfigurationUpdate", "StateUpdate", "Action", "AlarmContributorStateUpdate", "AlarmContributorAction",
+    ),
+    "ScanBy": ("TimestampDescending", "TimestampAscending"),
+    "Statistic": STATISTICS,
+    "Unit": sorted(UNITS),
+}  # fmt: skip
 
 
 class AlarmDescriptions(Service):
@@ -36,8 +48,9 @@ class AlarmDescriptions(Service):
     alarm_controller: AlarmController
 
     def describe_alarms(self, request: Request, params: Params) -> Params:
-        """By name."""
+        """By name. Raises ValidationError, InvalidNextToken, ResourceNotFound."""
         scope = request.scope
+        _check_values(params)
         given = {name for name, value in params.items() if value is not None and name not in _ALONE}
         for name in ("ChildrenOfAlarmName", "ParentsOfAlarmName"):
             if name in given:
@@ -87,8 +100,9 @@ class AlarmDescriptions(Service):
         return [parent for parent, children in self.alarm_controller.children(scope).items() if name in children]
 
     def describe_alarms_for_metric(self, request: Request, params: Params) -> Params:
-        """Those of exactly this metric, not those of metric math."""
+        """Those of exactly this metric, not those of metric math. Raises ValidationError."""
         scope = request.scope
+        _check_values(params)
         wanted = _metric(params)
         found = [
             alarm
@@ -101,7 +115,8 @@ class AlarmDescriptions(Service):
         return {"MetricAlarms": [alarm.described(scope) for alarm in sorted(found, key=lambda alarm: alarm.name)]}
 
     def describe_alarm_history(self, request: Request, params: Params) -> Params:
-        """The newest first, unless asked otherwise."""
+        """The newest first, unless asked otherwise. Raises ValidationError, InvalidNextToken."""
+        _check_values(params)
         if params.get("AlarmContributorId"):
             raise checks.unserved("DescribeAlarmHistory", "AlarmContributorId: leave it out.")
         scope = request.scope
@@ -166,6 +181,19 @@ class AlarmDescriptions(Service):
                 except BadRule as error:
                     faults.append(f"The rule of alarm {name} cannot be read: {error}.")
         return faults
+
+
+def _check_values(params: Params) -> None:
+    """Raises ValidationError for what is none of AWS's values."""
+    for name, allowed in _VALUES.items():
+        if params.get(name) is not None:
+            checks.among(name[0].lower() + name[1:], params[name], allowed)
+    for value in params.get("AlarmTypes") or []:
+        if value not in _TYPES:
+            raise checks.invalid(
+                f"1 validation error detected: Value '[{', '.join(params['AlarmTypes'])}]' at 'alarmTypes' failed to satisfy "
+                f"constraint: Member must satisfy constraint: [Member must satisfy enum value set: [{', '.join(_TYPES)}]]"
+            )
 
 
 def _briefly(alarm: Alarm, scope: Scope, children: bool) -> Params:

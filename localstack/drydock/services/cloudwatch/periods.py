@@ -16,8 +16,8 @@ BELOW_A_MINUTE = (1, 5, 10, 20, 30)
 
 
 def is_period(period: int) -> bool:
-    """1, 5, 10, 20, 30, or a multiple of 60, up to a day (?)."""
-    return period in BELOW_A_MINUTE or (period % 60 == 0 and 0 < period <= DAY)
+    """1, 5, 10, 20, 30, or a multiple of 60, up to the seven days that an alarm may take (?)."""
+    return period in BELOW_A_MINUTE or (period % 60 == 0 and 0 < period <= 7 * DAY)
 
 
 def resolution_at(age: float, finest: int) -> int | None:

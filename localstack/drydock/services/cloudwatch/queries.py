@@ -289,6 +289,13 @@ def check(queries: Sequence[dict[str, Any]]) -> dict[str, Node]:
         raise failed("The collection MetricDataQueries must have a size greater than or equal to 1.")  # (?)
     if len(queries) > MOST_QUERIES:
         raise failed(f"The collection MetricDataQueries must not have a size greater than {MOST_QUERIES}.")
+    if faults := metric_faults(queries):
+        raise failed("\n".join(faults))
+    return _parsed(queries)
+
+
+def metric_faults(queries: Sequence[dict[str, Any]]) -> list[str]:
+    """What is wrong with queries but for their expressions, a sentence each."""
     faults: list[str] = []
     for number, query in enumerate(queries, 1):
         path = f"MetricDataQueries.member.{number}"
@@ -309,9 +316,7 @@ def check(queries: Sequence[dict[str, Any]]) -> dict[str, Node]:
     names = [query["Id"] for query in queries]
     if len(set(names)) < len(names):
         faults.append("The values for parameter id in MetricDataQueries are not unique.")
-    if faults:
-        raise failed("\n".join(faults))
-    return _parsed(queries)
+    return faults
 
 
 def _stat_faults(stat: dict[str, Any], path: str) -> list[str]:
