@@ -186,3 +186,22 @@ def test_widgets_that_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(AwsError) as caught:
         widget(**given)
     assert caught.value.code == "ValidationError"
+
+
+def test_what_an_alarm_on_an_expression_looks_at() -> None:
+    metric = {"Namespace": "App", "MetricName": "Errors", "Dimensions": [{"Name": "Page", "Value": "home"}]}
+    alarm = {
+        "AlarmName": "errors",
+        "Threshold": 5.0,
+        "Metrics": [
+            {"Id": "e", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}, "ReturnData": False},
+            {"Id": "share", "Expression": "100 * e", "Label": "errors, %", "ReturnData": True},
+        ],
+    }
+    rows = widgets.rows_of(alarm)
+    assert rows[0] == ["App", "Errors", "Page", "home", {"id": "e", "visible": False, "stat": "Sum", "period": 60}]
+    found = widgets.widget_of('{"annotations": {"alarms": ["arn"]}}', 1_000_000.0, rows)
+    assert [(one["Id"], one["ReturnData"], one.get("Expression")) for one in found.queries] == [
+        ("e", False, None),
+        ("share", True, "100 * e"),
+    ]

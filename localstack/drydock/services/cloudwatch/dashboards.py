@@ -128,6 +128,8 @@ class DashboardOperations(Service):
 
     async def _alarms(self, request: Request, given: dict[str, Any]) -> tuple[list[list[Any]], list[Any]]:
         """The metrics and the threshold of the alarm that a widget is annotated with."""
+        from drydock.services.cloudwatch import widgets
+
         arns = (given.get("annotations") or {}).get("alarms") or []
         rows: list[list[Any]] = []
         thresholds: list[Any] = []
@@ -139,11 +141,7 @@ class DashboardOperations(Service):
                 if alarm.get("Threshold") is not None:
                     label = f"{alarm.get('MetricName', name)} {alarm['ComparisonOperator']} {alarm['Threshold']:g}"
                     thresholds.append([{"value": alarm["Threshold"], "label": label}])
-                if alarm.get("MetricName"):
-                    dimensions = [part for one in alarm.get("Dimensions", []) for part in (one["Name"], one["Value"])]
-                    stat = alarm.get("Statistic") or alarm.get("ExtendedStatistic")
-                    options = {"stat": stat, "period": alarm["Period"]}
-                    rows.append([alarm["Namespace"], alarm["MetricName"], *dimensions, options])
+                rows += widgets.rows_of(alarm)
             if not answer.get("MetricAlarms"):  # type: ignore[union-attr]
                 raise failed(f"The alarm {arn} does not exist.")  # (?)
         return rows, thresholds

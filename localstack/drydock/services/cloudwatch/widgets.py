@@ -152,6 +152,29 @@ def spelled_out(parts: list[str], before: list[str]) -> list[str]:
     return found
 
 
+def rows_of(alarm: dict[str, Any]) -> list[list[Any]]:
+    """What an alarm looks at, as DescribeAlarms tells it, as a widget's rows: of metric math only the result is to be seen."""
+    if alarm.get("MetricName"):
+        options = {"stat": alarm.get("Statistic") or alarm.get("ExtendedStatistic"), "period": alarm["Period"]}
+        return [[alarm["Namespace"], alarm["MetricName"], *_pairs(alarm), options]]
+    rows: list[list[Any]] = []
+    for query in alarm.get("Metrics", []):
+        options = {"id": query["Id"], "visible": query.get("ReturnData", True)}
+        options |= {"label": query["Label"]} if query.get("Label") else {}
+        if stat := query.get("MetricStat"):
+            metric = stat["Metric"]
+            options |= {"stat": stat["Stat"], "period": stat["Period"]}
+            rows.append([metric["Namespace"], metric["MetricName"], *_pairs(metric), options])
+        else:
+            options |= {"period": query["Period"]} if query.get("Period") else {}
+            rows.append([options | {"expression": query["Expression"]}])
+    return rows
+
+
+def _pairs(metric: dict[str, Any]) -> list[str]:
+    return [part for one in metric.get("Dimensions", []) for part in (one["Name"], one["Value"])]
+
+
 def picture(widget: Widget, series: list[dict[str, Any]], thresholds: list[dict[str, Any]]) -> dict[str, Any]:
     """What the drawing process is told: all texts and numbers, and nothing of CloudWatch."""
     given = widget.given
