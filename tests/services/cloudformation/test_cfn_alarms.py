@@ -74,6 +74,5 @@ def test_an_alarm_that_aws_refuses_fails_with_its_message(stacks: Stacks) -> Non
     bad = template(70)
     bad["Resources"]["Busy"]["Properties"]["DatapointsToAlarm"] = 3
     stacks.create("s", bad, expect="ROLLBACK_COMPLETE")
-    assert "DatapointsToAlarm must be less than or equal to EvaluationPeriods" in "\n".join(
-        event.get("ResourceStatusReason", "") for event in stacks.events("s")
-    )
+    refused = "DatapointsToAlarm must be less than or equal to EvaluationPeriods (Service: CloudWatch, Status Code: 400"
+    assert refused in "\n".join(event.get("ResourceStatusReason", "") for event in stacks.events("s"))

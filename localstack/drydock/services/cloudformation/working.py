@@ -301,10 +301,16 @@ def keeps_name(kind: str, before: dict[str, Any], after: dict[str, Any]) -> str:
     return str(value) if value == before.get(primary[0]) and isinstance(value, str) else ""
 
 
+_SDK_NAMES = {
+    "application-autoscaling": "ApplicationAutoScaling", "autoscaling": "AutoScaling", "cloudformation": "CloudFormation",
+    "cloudwatch": "CloudWatch", "elbv2": "ElasticLoadBalancingV2", "logs": "CloudWatchLogs", "secretsmanager": "SecretsManager",
+}  # fmt: skip
+"""What the SDK that CloudFormation uses calls services of more than one word"""
+
+
 def _handled(kind: ResourceType, error: AwsError) -> str:
     """A service's error as CloudFormation reports it."""
-    services = {"elbv2": "ElasticLoadBalancingV2", "logs": "CloudWatchLogs", "autoscaling": "AutoScaling"}
-    service = services.get(kind.service, kind.service.capitalize())
+    service = _SDK_NAMES.get(kind.service, kind.service.capitalize())
     request = f"(Service: {service}, Status Code: {error.status or 400}, Request ID: {uuid.uuid4()})"
     return _handled_text(f"{error.message} {request} (SDK Attempt Count: 1)", _handler_code(error))
 
