@@ -153,6 +153,9 @@ def test_scheduled_actions_run_in_lab_time(fleet: Fleet, emulator: EmulatorProce
         ({"PolicyType": "TargetTrackingScaling", "TargetTrackingConfiguration": {
             "TargetValue": 5.0, "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageNetworkIn"}}},
          "NotImplemented", "Drydock does not implement"),
+        ({"PolicyType": "TargetTrackingScaling", "TargetTrackingConfiguration": {
+            "TargetValue": 5.0, "PredefinedMetricSpecification": {"PredefinedMetricType": "Mood"}}},
+         "ValidationError", "1 validation error detected: Value 'Mood' at 'targetTrackingConfiguration."),
     ],
 )  # fmt: skip
 def test_policies_that_are_refused(fleet: Fleet, given: dict[str, Any], code: str, message: str) -> None:

@@ -75,6 +75,7 @@ def test_what_aws_refuses_is_refused_and_changes_nothing(lab) -> None:
             ("ERROR", {"metricValue": "many"}, "neither a number nor a field"),
             ("ERROR", {"metricName": "a:b"}, "at 'metricTransformations.1.member.metricName' failed to satisfy"),
             ("ERROR", {"metricNamespace": "AWS/ECS"}, "AWS/"),
+            ("ERROR", {"unit": "Pounds"}, "Value 'Pounds' at 'metricTransformations.1.member.unit' failed to satisfy"),
         ):
             refused = await lab.refused(
                 "PutMetricFilter", logGroupName="g", filterName="f", filterPattern=pattern,

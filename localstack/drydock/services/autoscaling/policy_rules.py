@@ -24,6 +24,9 @@ OF_KIND = {
     TRACK: ("TargetTrackingConfiguration",),
 }
 CPU = "ASGAverageCPUUtilization"
+PREDEFINED = (
+    CPU, "ASGAverageCPUUtilizationHighResolution", "ASGAverageNetworkIn", "ASGAverageNetworkOut", "ALBRequestCountPerTarget",
+)  # fmt: skip
 
 
 def invalid(message: str) -> AwsError:
@@ -79,6 +82,12 @@ def _tracking(given: Params | None) -> Params:
     if given["TargetValue"] <= 0:
         raise invalid("Target value must be greater than 0")  # (?)
     if predefined is not None and predefined["PredefinedMetricType"] != CPU:
+        if predefined["PredefinedMetricType"] not in PREDEFINED:
+            raise invalid(
+                f"1 validation error detected: Value '{predefined['PredefinedMetricType']}' at 'targetTrackingConfiguration."
+                "predefinedMetricSpecification.predefinedMetricType' failed to satisfy constraint: Member must satisfy enum "
+                f"value set: [{', '.join(PREDEFINED)}]"
+            )
         instead = f"Use {CPU}, or a metric of your own as CustomizedMetricSpecification."
         raise NotImplementedByDrydock("autoscaling", "PutScalingPolicy", instead)
     if predefined is not None and predefined.get("ResourceLabel"):

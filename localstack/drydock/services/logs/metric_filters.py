@@ -7,6 +7,7 @@ from typing import Any
 
 from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.request import Request
+from drydock.services.cloudwatch.put_data import UNITS
 from drydock.services.logs import rules
 from drydock.services.logs.model import MetricFilter
 from drydock.services.logs.operands import as_number
@@ -98,6 +99,8 @@ def checked_transformation(given: dict[str, Any], pattern: str) -> dict[str, Any
     for name in ("metricName", "metricNamespace"):
         found += rules.violations(rules.CONSTRAINTS[name], given[name], f"{path}.{name}")
     found += rules.violations(rules.Constraint(None, 100), given["metricValue"], f"{path}.metricValue")
+    if given.get("unit") is not None:
+        found += rules.violations(rules.Constraint(values=tuple(sorted(UNITS))), given["unit"], f"{path}.unit")
     rules.refuse(found)
     if given["metricNamespace"].startswith("AWS/"):
         raise rules.invalid("The metric namespace cannot begin with 'AWS/'.")
