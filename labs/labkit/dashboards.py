@@ -45,6 +45,8 @@ class Tile:
     """(label, values in the order of time)"""
     alarms: list[tuple[str, str]] = field(default_factory=list)
     """(name, state)"""
+    problem: str = ""
+    """What CloudWatch says why it does not draw this"""
 
 
 def draw_dashboard(name: str, minutes: float | None = None) -> None:
@@ -108,16 +110,50 @@ def _fill(tile: Tile, start: datetime, end: datetime, cw: Any) -> None:
     if tile.kind != "metric":
         return
     given = {name: value for name, value in tile.given.items() if name != "region"}
+    given |= {"metrics": given.get("metrics") or _of_alarms(given, cw)}
     times = {
         "start": given.get("start", f"{start:%Y-%m-%dT%H:%M:%S}Z"),
         "end": given.get("end", f"{end:%Y-%m-%dT%H:%M:%S}Z"),
     }
     asked = {**given, **times, "width": tile.width * COLUMN - 2 * EDGE, "height": tile.height * ROW - 2 * EDGE}
-    tile.image = cw.get_metric_widget_image(MetricWidget=json.dumps(asked))["MetricWidgetImage"]
-    queries = queries_of(given)
-    if queries:
-        found = cw.get_metric_data(MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending")
-        tile.series = [(one["Label"], one["Values"]) for one in found["MetricDataResults"]]
+    try:
+        tile.image = cw.get_metric_widget_image(MetricWidget=json.dumps(asked))["MetricWidgetImage"]
+        if queries := queries_of(given):
+            found = cw.get_metric_data(
+                MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
+            )
+            tile.series = [(one["Label"], one["Values"]) for one in found["MetricDataResults"]]
+    except cw.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        tile.problem = " ".join(error.response["Error"]["Message"].split())  # the other widgets can be drawn
+
+
+def _of_alarms(given: dict[str, Any], cw: Any) -> list[list[Any]]:
+    """The rows of a widget that shows nothing but an alarm, as the console makes it: what the alarm looks at."""
+    names = [arn.rpartition(":alarm:")[2] for arn in given.get("annotations", {}).get("alarms", [])]
+    found = cw.describe_alarms(AlarmNames=names)["MetricAlarms"] if names else []
+    return [row for alarm in found for row in rows_of(alarm)]
+
+
+def rows_of(alarm: dict[str, Any]) -> list[list[Any]]:
+    """An alarm's metric as a row of a widget, or the parts of its expression."""
+
+    def row(metric: dict[str, Any], options: dict[str, Any]) -> list[Any]:
+        pairs = [part for one in metric.get("Dimensions", []) for part in (one["Name"], one["Value"])]
+        return [metric["Namespace"], metric["MetricName"], *pairs, options]
+
+    if "MetricName" in alarm:
+        return [row(alarm, {"stat": alarm.get("Statistic") or alarm["ExtendedStatistic"], "period": alarm["Period"]})]
+    rows = []
+    for query in alarm.get("Metrics", []):
+        options = {"id": query["Id"], "visible": query.get("ReturnData", True)}
+        options |= {"label": query["Label"]} if "Label" in query else {}
+        if stat := query.get("MetricStat"):
+            rows.append(row(stat["Metric"], options | {"stat": stat["Stat"], "period": stat["Period"]}))
+        else:
+            rows.append([options | {"expression": query["Expression"], "period": query.get("Period", 60)}])
+    return rows
 
 
 def queries_of(given: dict[str, Any]) -> list[dict[str, Any]]:
@@ -161,6 +197,8 @@ def text_twin(tiles: Sequence[Tile], title: str) -> str:
             rows.append(_row(tile.title, name, state, "", ""))
         if tile.kind == "text":
             rows.append(_row("text", next(iter(lines_of(tile.given.get("markdown", ""))), ("", ""))[1], "", "", ""))
+        elif tile.problem:
+            rows.append(_row(tile.title, tile.problem, "", "", ""))
         elif tile.kind == "metric" and not tile.series:
             rows.append(_row(tile.title, "-", "no data", "", ""))
         elif tile.kind not in ("metric", "alarm"):
@@ -232,7 +270,7 @@ def _drawn(tile: Tile) -> list[str]:
     elif tile.kind == "alarm":
         parts += _alarms(tile, x, y, wide, high)
     else:
-        said = textwrap.wrap(f"a widget of type {tile.kind} is not drawn", max((wide - 20) // 7, 4))
+        said = textwrap.wrap(tile.problem or f"a widget of type {tile.kind} is not drawn", max((wide - 20) // 7, 4))
         parts += [_line(x + 10, y + 22 + 18 * number, line, "#616161") for number, line in enumerate(said)]
     return parts
 

@@ -93,6 +93,30 @@ def test_a_dashboard_is_drawn_by_what_cloudwatch_draws(aws: Any, capsys: pytest.
 
 
 @pytest.mark.usefixtures("lab_environment")
+def test_widgets_of_alarms_and_one_that_cloudwatch_does_not_draw(aws: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    cw = aws("cloudwatch")
+    cw.put_metric_data(Namespace="App", MetricData=[{"MetricName": "Load", "Value": 4.0}])
+    metric = {"Namespace": "App", "MetricName": "Load"}
+    same = {"EvaluationPeriods": 1, "Threshold": 3, "ComparisonOperator": "GreaterThanThreshold"}
+    cw.put_metric_alarm(AlarmName="plain", Statistic="Sum", Period=60, **metric, **same)
+    stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    parts = [{"Id": "m", "MetricStat": stat, "ReturnData": False}, {"Id": "e", "Expression": "m * 2", "Label": "twice"}]
+    cw.put_metric_alarm(AlarmName="double", Metrics=parts, **same)
+    arns = [one["AlarmArn"] for one in cw.describe_alarms(AlarmNames=["plain", "double"])["MetricAlarms"]]
+    properties = [{"title": "of alarm", "annotations": {"alarms": [arn]}} for arn in arns]
+    properties.append({"title": "bad", "metrics": [[{"expression": "m1 +"}]]})
+    widgets = [{"type": "metric", "properties": {"region": "us-east-1", **one}} for one in properties]
+    cw.put_dashboard(DashboardName="alarms", DashboardBody=json.dumps({"widgets": widgets}))
+    lab.draw_dashboard("alarms", minutes=60)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2:4] for line in lines[3:5]] == [["twice", "8"], ["Load", "4"]]
+    assert lines[5].startswith("bad") and "Invalid syntax" in lines[5]
+    tiles = read_dashboard("alarms", 60)
+    assert [bool(tile.image) for tile in tiles] == [True, True, False]
+    assert "Invalid syntax" in svg(tiles, "alarms")
+
+
+@pytest.mark.usefixtures("lab_environment")
 def test_a_dashboard_that_is_not_there() -> None:
     with pytest.raises(lab.LabError, match="There is no dashboard called none"):
         lab.draw_dashboard("none")
