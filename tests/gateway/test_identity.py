@@ -318,7 +318,7 @@ def test_request_ids_of_errors(aws: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["ecr.describe_repositories", "cloudwatch.list_metric_streams", "elbv2.describe_ssl_policies", "scheduler.list_schedules",
+    ["ecr.describe_repositories", "cloudwatch.list_metric_streams", "elbv2.describe_trust_stores", "scheduler.list_schedules",
      "events.list_rules"],
 )  # fmt: skip
 def test_what_aws_has_and_we_lack_is_501(aws: Callable[..., Any], call: str) -> None:

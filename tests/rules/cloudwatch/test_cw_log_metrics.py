@@ -75,7 +75,7 @@ class Kept(Measuring):
 
     def after(self, end: float) -> list[tuple[str, float, float]]:
         self.data.clear()
-        asyncio.run(self.minute(SCOPE.account, 0, end))
+        asyncio.run(self.collect(SCOPE.account, (end - 60,)))
         return sorted(
             (datum.metric.name, datum.at, datum.summed.total if datum.summed else datum.samples[0][0])
             for datum in self.data
