@@ -221,7 +221,7 @@ QUESTIONS = {
         right="b",
         why={
             "a": "The metric alone is a minute old when it is seen.",
-            "b": "For what comes faster you need room in the tasks you have, or a schedule if you know when.",
+            "b": "For what comes faster you need room in the tasks you have, or a scheduled action if you know when.",
             "c": "There is no cooldown before the first change.",
         },
     ),

@@ -50,7 +50,7 @@ here = lab.begin("14", target=target)
 # %% [markdown] id="loop-why"
 # ## See the loop
 #
-# Four services take part, and none of them knows more than its neighbour.
+# ECS, the load balancer, CloudWatch and Application Auto Scaling take part, and none of them knows more than its neighbour.
 
 # %% id="loop"
 lab.diagram(
@@ -146,8 +146,8 @@ print(ask(), "from", tasks(1, 4), "task")
 # ## Open a shell in the task
 #
 # The notes say: *"generate more traffic to your container after you exec -it into the container"*. With Docker you would do
-# that on the machine where the container runs. On Fargate there is none that you could log in to. **ECS Exec** opens the way:
-# ECS starts a small agent (Session Manager's) beside your container, which calls out to AWS; your terminal calls AWS, too,
+# that on the machine where the container runs. On Fargate there is none that you could log in to. **ECS Exec** opens the way: ECS
+# puts a small agent (Session Manager's) into your container; with the task's role it calls out to AWS, your terminal calls AWS, too,
 # and both ends are joined there. No open port, no key, and every session can be logged.
 #
 # In a terminal it looks like this, with the AWS CLI and its Session Manager plug-in:
@@ -165,13 +165,14 @@ print("the agent in the task:", [(agent["name"], agent["lastStatus"]) for agent 
 # `lab.execute` speaks the same protocol, without the plug-in. What runs in there?
 
 # %% id="exec" tags=["measured"]
-said = lab.execute(session, "lab14", task_arn, "id -un; hostname; ps -eo pid,comm", container="page")
+programs = "id -un; hostname; for p in /proc/[0-9]*; do echo ${p#/proc/} $(cat $p/comm); done"
+said = lab.execute(session, "lab14", task_arn, programs, container="page")
 print(said.output)
 assert said.status == 0 and "root" in said.output
 
 # %% [markdown] id="exec-read"
-# You are root in the container's own world: its first process is our program, and the shell is a second one beside it. What
-# you change in there is gone with the task; **a shell is for looking, not for repairing.**
+# You are root in the container's own world. Number 1 is our program; the others came with us: what keeps the session, the shell,
+# the command. What you change in there is gone with the task; **a shell is for looking, not for repairing.**
 #
 # ## Find out what one task can bear
 #
@@ -186,8 +187,8 @@ lab.show_report(alone)
 assert alone["failed"] == 0 and alone["not 2xx"] == 0
 
 # %% [markdown] id="inside-why"
-# And the same from **inside the task**, as the notes have it. (It is not a good place for it: the generator takes from the same
-# quarter of a CPU that is to answer. But it shows that the task reaches the load balancer like any customer.)
+# And the same from **inside the task**, as the notes have it. (Not a good place: there the generator takes from the quarter of a
+# CPU that is to answer.)
 
 # %% id="inside" tags=["measured"]
 inside = lab.execute(
@@ -239,7 +240,8 @@ lab.show(
 )
 
 # %% [markdown] id="metric-read"
-# `RequestCount` is there four times, cut differently. They are four metrics, and **CloudWatch does not add them up for you**:
+# `RequestCount` is there in four cuts, and those with a zone once for each zone. All of them are metrics of their own, and
+# **CloudWatch does not add them up for you**:
 # whoever asks for a dimension too many or too few asks for a metric that does not exist, and is answered with nothing. Keep
 # that in mind.
 #
@@ -285,12 +287,14 @@ what = {
     "ScalableDimension": "ecs:service:DesiredCount",
 }
 scaling.register_scalable_target(**what, MinCapacity=1, MaxCapacity=4)
-registered = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"][0]
+registered = scaling.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[what["ResourceId"]])
+registered = registered["ScalableTargets"][0]
 print(registered["ResourceId"], "may have", registered["MinCapacity"], "to", registered["MaxCapacity"], "tasks")
 
 # %% [markdown] id="policies-why"
 # Then two **policies**: what to do when they are called. A step policy looks at *how far* the metric is beyond the alarm's
 # threshold. Ours adds one task if the CPU is up to 20 points above it, two if it is more; the other one takes away one.
+# The **cooldown** is how long a policy waits for its last step to show before it takes the next one; left out, it is 300 seconds.
 
 # %% id="policies"
 
@@ -321,8 +325,9 @@ remove = policy("lab14-remove", [{"MetricIntervalUpperBound": 0, "ScalingAdjustm
 print(add.rpartition(":")[2], "and", remove.rpartition(":")[2])
 
 # %% [markdown] id="alarms-why"
-# And the two **alarms** that call them. An alarm looks at *one* number: a metric, a statistic, over a period. It asks: of the
-# last `EvaluationPeriods` values, are `DatapointsToAlarm` beyond the threshold?
+# And the two **alarms** that call them. An alarm looks at *one* metric. Within each **period** (60 seconds) its samples become one
+# **data point**, by the **statistic** (here the average of all tasks). And it asks: of the last `EvaluationPeriods` data points, are
+# `DatapointsToAlarm` beyond the threshold?
 
 
 # %% id="alarms"
@@ -440,8 +445,9 @@ assert rush["requests"] > 0 and rush["failed"] == 0 and rush["not 2xx"] == 0
 
 # %% [markdown] id="attack-note"
 # None failed. They waited: `ab` sends the next request as soon as it has an answer, so five hundred always wait, however
-# many tasks there are. (Therefore the CPU stays high with three tasks as well: they just answer more, as far as your
-# computer has CPUs for them.)
+# many tasks there are. (With four tasks AWS would answer four times as much; here, as far as your computer has CPUs for them. And
+# do not compare *a second* with the dashboard's *a minute*: `ab` counts your seconds, the dashboard minutes of the lab clock, which
+# ran 120 times as fast. On AWS both are the same.)
 #
 # Who has decided what? Every change has an entry, with its cause:
 
@@ -515,19 +521,20 @@ assert max(value for _, value in counts) >= 3 and counts[-1][1] == 1
 # because the tasks still work off what is in their queues, for customers who have hung up. Then `lab14-in` waits three minutes,
 # and the stairs go down one by one.
 #
-# The way up took minutes. No scaling is faster than metric (1 minute) + alarm + start of a task. What comes within that time you
+# The way up took minutes. With the usual one-minute metrics no scaling is faster than metric (1 minute) + alarm + start of a task.
+# (AWS sells 20-second metrics for services; they shorten only the first part.) What comes within that time you
 # must bear with what you have: so one does not scale at 95 %, but at 50 or 60.
 #
 # ## The same with one line
 #
-# Two alarms and two policies for "a good third of the CPU": that is a lot to get wrong. **Target tracking** takes one number and makes
+# Two alarms and two policies to keep the CPU within bounds: that is a lot to get wrong. **Target tracking** takes one number and makes
 # the rest. This time by CloudFormation, so that you see both ways. First the old ones go:
 
 # %% id="step-away"
 cloudwatch.delete_alarms(AlarmNames=["lab14-out", "lab14-in"])
-if scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]:
+if scaling.describe_scaling_policies(**what)["ScalingPolicies"]:
     scaling.deregister_scalable_target(**what)  # its policies go with it
-print(len(scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]), "policies are left")
+print(len(scaling.describe_scaling_policies(**what)["ScalingPolicies"]), "policies are left")
 
 # %% id="tracking-template"
 tracking = here.file("tracking.yaml").read_text()
@@ -543,7 +550,7 @@ lab.wait(
     until="CREATE_COMPLETE",
     name="lab14-tracking",
 )
-put = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"][0]
+put = scaling.describe_scaling_policies(**what)["ScalingPolicies"][0]
 names = sorted(each["AlarmName"] for each in put["Alarms"])
 for each in cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]:
     print(
@@ -577,7 +584,7 @@ assert max(value for _, value in counts) >= 3 and counts[-1][1] == 1
 # | | step scaling | target tracking |
 # |---|---|---|
 # | you give | alarms, thresholds, steps, cooldowns | one metric, one number |
-# | fits | a reaction of its own shape (*at 90 % add five at once*); a metric that does not halve when tasks double | what the tasks share: CPU, memory, requests per task |
+# | fits | a reaction of its own shape (*at 90 % add five at once*); a metric that does not fall as tasks are added (the length of a queue) | what the tasks share: CPU, memory, requests per task |
 # | goes down | as you say | slowly: after 15 quiet minutes |
 #
 # Begin with target tracking. (`ALBRequestCountPerTarget` is often better than CPU: it goes on growing when the CPU is full.)
@@ -594,8 +601,8 @@ print(
 # %% [markdown] id="silent-why"
 # ## Break it: the alarm that never rings
 #
-# A colleague wants to be told when the service is busy. Her alarm has the right metric and the right threshold. We send load
-# for some minutes, and:
+# A colleague wants to be told when the service is busy. Her alarm has the right metric and the right threshold. (It has no action
+# yet; we look at its state.) We send load for some minutes, and:
 
 # %% id="silent"
 her_dimensions = [{"Name": "ClusterName", "Value": "lab14"}, {"Name": "Service", "Value": "web"}]
@@ -672,7 +679,7 @@ def customers(a_second, broken=0.0):
 
 
 # %% [markdown] id="rate-why"
-# How many of them are half of what a task can do? Forty a second for two minutes, and look at the CPU:
+# How many of them are half of what a task can do? Forty a second for four minutes, and look at the CPU:
 
 # %% id="rate" tags=["measured"]
 with customers(40):
@@ -708,7 +715,8 @@ for change in changes:
 assert changes
 
 # %% [markdown] id="flap-task"
-# One, two, one, two, with the same customers all the time. It is called **flapping**. Each change costs: a task that starts
+# Up and down, with the same customers all the time, and it overshoots, too: with a cooldown of 0 nobody waits for the new task to
+# count. It is called **flapping**. Each change costs: a task that starts
 # works for a minute without serving anybody, one that ends is drained.
 #
 # **Tune the alarms `lab14-more` and `lab14-less` (and the policies, if you like) so that the service settles under these
@@ -739,9 +747,10 @@ lab.hint("flap")
 #
 # An alarm may look at an **expression** instead of a metric: give it `Metrics` as in `get_metric_data`, of which one, the
 # expression, has `ReturnData=True`. The metrics are `HTTPCode_Target_5XX_Count` and `RequestCount` of `AWS/ApplicationELB`, with
-# the dimensions `of_balancer`. The first one is absent in minutes without errors: `FILL(errors, 0)` helps.
+# the dimensions `of_balancer`. The first one is absent in minutes without errors: `FILL(errors, 0)` helps. (Both come from the same
+# load balancer at the same time; where only one of two metrics is late, FILL would hide it.)
 #
-# `trouble()` lets customers come for three minutes, a fifth of whom ask for a page that is broken. Run it when your alarm is there,
+# `trouble()` lets customers come for four minutes, a fifth of whom ask for a page that is broken. Run it when your alarm is there,
 # and assign what it returns to `rang`.
 
 
@@ -830,17 +839,20 @@ lab.cleanup(here)
 # ## What differs on real AWS
 #
 # * **Time.** All waiting is real: a minute of metric takes a minute, a task 30 to 60 seconds, the scale-in of target tracking a
-#   quarter of an hour for each task. The whole chapter takes about two hours.
+#   quarter of an hour until the first task goes, and a cooldown for each one after it. The whole chapter takes about two hours.
 # * **Metrics come late.** Those of ECS and of load balancers are there one to three minutes after their minute. Alarms wait for it.
 # * **ECS Exec** needs the CLI's Session Manager plug-in in a terminal (`lab.execute` does without), and the image must have
 #   what you want to run: Fargate gives you no tools. `ab` is hardly ever in an image; on the emulator the image's files are
 #   your computer's, so it is there if it is here.
 # * **Your own line.** `ab` on a laptop does not reach a load balancer as fast as here. Five hundred at a time from one
-#   address is a small load test; AWS has no objection. For larger ones read its rules first.
+#   address is a small load test; AWS has no objection. For larger ones read its page on
+#   network stress testing first.
 # * **Money.** Ten alarms are free, then 0.10 US dollars a month each; an alarm with an expression counts once for each metric in it.
-#   Three dashboards are free, then 3 dollars a month each. Container Insights costs by the metric.
+#   Three dashboards (of up to 50 metrics) are free, then 3 dollars a month each. GetMetricData and the
+#   pictures of widgets are charged by the metric, always; Container Insights is, too.
 # * **EC2.** Where tasks run on instances, they also need instances to run on: a capacity provider with managed scaling looks at
 #   `CapacityProviderReservation` and lets an Auto Scaling group grow before tasks have to wait.
-# * **The notes' number.** Five million requests at five hundred a time from one `ab` would take hours, as `ab` uses one CPU.
+# * **The notes' number.** Five million requests at five hundred a time from one `ab` would take hours: four quarter CPUs answer some hundreds
+#   a second.
 #
 # **Next.** Part C leaves the running service, and asks how the next version gets there.

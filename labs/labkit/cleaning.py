@@ -192,10 +192,10 @@ def _name(arn: str) -> str:
 
 
 KINDS: tuple[tuple[str, str, Callable[[Chapter], Found]], ...] = (
-    ("cloudformation", "stacks", stacks.stacks),
     ("application-autoscaling", "scalable targets", scaling.targets),
     ("cloudwatch", "alarms", scaling.alarms),
     ("cloudwatch", "dashboards", scaling.dashboards),
+    ("cloudformation", "stacks", stacks.stacks),
     ("ecs", "services", _services),
     ("ecs", "running tasks", _tasks),
     ("ec2:instances", "EC2 instances", machines.instances),
