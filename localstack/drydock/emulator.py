@@ -55,6 +55,7 @@ from drydock.services.ec2.imds import ADDRESS as IMDS_ADDRESS
 from drydock.services.ec2.rules import touches_machines
 from drydock.services.ecs.api import Ecs
 from drydock.services.ecs.identities import ADDRESS as METADATA_ADDRESS
+from drydock.services.ecs.managed_draining import holds
 from drydock.services.ecs.task_network import Reach
 from drydock.services.elbv2.api import Elbv2
 from drydock.services.iam.api import Iam
@@ -146,6 +147,7 @@ class Emulator:
             instant=config.instant,
         )  # fmt: skip
         self.ec2.machines.on_state = self.autoscaling.controller.changed
+        self.autoscaling.controller.holds = partial(holds, self.ecs)
         self.elbv2 = Elbv2(
             self.platform, self.dataplane.balancers, self.network, Whereabouts(self.ecs, self.ec2.machines),
             lambda: self.runtime, ServerCertificates(self.iam), instant=config.instant,

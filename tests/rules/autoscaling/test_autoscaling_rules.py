@@ -50,6 +50,15 @@ def test_a_member_that_somebody_called_unhealthy_is_replaced() -> None:
     assert (found.terminate, found.launch) == ([("1", rules.USER_HEALTH)], 1)
 
 
+def test_members_that_are_held_are_told_until_they_have_gone() -> None:
+    held = member("1", lifecycle=rules.WAITING)
+    found = rules.decide(rules.Group(0, (held,)), {}, 30)
+    assert (found.waiting, found.terminate, found.alive) == (["1"], [], 0)
+    gone = member("1", lifecycle=rules.WAITING, state="terminated")
+    found = rules.decide(rules.Group(0, (gone,)), {}, 30)
+    assert (found.waiting, found.leave) == ([], ["1"])
+
+
 def test_members_leave_when_they_are_terminated() -> None:
     found = decide(0, member("1", "terminated", "Terminating"), member("2", "shutting-down", "Terminating"))
     assert found.leave == ["1"]

@@ -68,7 +68,7 @@ class Fleet(Instances):
             return dict(found) if found.get("attachmentsStatus", "UPDATE_COMPLETE") == "UPDATE_COMPLETE" else {}
 
         wait_until(done, "the cluster is up to date")
-        return list(done()["attachments"])
+        return list(done().get("attachments", []))
 
     def members(self) -> dict[str, bool]:
         """Instance to whether it is protected from scale-in."""
@@ -338,3 +338,41 @@ def test_kill_9(tmp_path: Path, isolated: EmulatorProcess) -> None:
         assert len(client("autoscaling").describe_policies()["ScalingPolicies"]) == 1
         assert len(client("cloudwatch").describe_alarms()["MetricAlarms"]) == 2
         assert mine.faults() == []
+
+
+def lifecycle(fleet: Fleet) -> dict[str, str]:
+    groups = fleet.aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=["fleet"])["AutoScalingGroups"]
+    return {one["InstanceId"]: one["LifecycleState"] for one in groups[0]["Instances"]}
+
+
+def test_an_instance_is_drained_before_it_is_terminated(fleet: Fleet) -> None:
+    fleet.provide(fleet.made_group(DesiredCapacity=1), status="DISABLED")
+    fleet.attach("fleet")
+    wait_until(fleet.connected, "it has joined", fleet.consoles)
+    fleet.service("daemon", fleet.definition("daemon"), None, schedulingStrategy="DAEMON")
+    (arn,) = fleet.wait_for(fleet.definition("job"), 1)
+    wait_until(lambda: fleet.statuses() == ["RUNNING"] * 2, "both run", fleet.says)
+    (instance,) = lifecycle(fleet)
+    fleet.aws("autoscaling").set_desired_capacity(AutoScalingGroupName="fleet", DesiredCapacity=0)
+    wait_until(lambda: lifecycle(fleet) == {instance: "Terminating:Wait"}, "it waits", fleet.says)
+    assert [one["status"] for one in fleet.described()] == ["DRAINING"]
+    assert fleet.describe(arn)["lastStatus"] == "RUNNING"
+    fleet.stop(arn)
+    wait_until(lambda: lifecycle(fleet) == {}, "it has gone", fleet.says)
+    assert fleet.describe(arn)["stopCode"] == "UserInitiated"
+    (activity,) = [one for one in fleet.aws("autoscaling").describe_scaling_activities()["Activities"]
+                   if one["Description"].startswith("Terminating")]  # fmt: skip
+    assert activity["StatusCode"] == "Successful"
+
+
+def test_without_managed_draining_it_takes_its_tasks_with_it(fleet: Fleet) -> None:
+    group = fleet.made_group(DesiredCapacity=1)
+    fleet.ecs.create_capacity_provider(
+        name="fleet", autoScalingGroupProvider={"autoScalingGroupArn": group, "managedDraining": "DISABLED"}
+    )
+    fleet.attach("fleet")
+    wait_until(fleet.connected, "it has joined", fleet.consoles)
+    (arn,) = fleet.wait_for(fleet.definition("job"), 1)
+    fleet.until(arn)
+    fleet.aws("autoscaling").set_desired_capacity(AutoScalingGroupName="fleet", DesiredCapacity=0)
+    assert fleet.stopped(arn)["stopCode"] == "TerminationNotice"

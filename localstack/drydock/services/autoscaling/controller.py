@@ -27,6 +27,8 @@ SERVICE = "autoscaling.amazonaws.com"
 TAG = "aws:autoscaling:groupName"
 RETRY_AFTER = 60.0
 """Lab seconds after a launch that failed"""
+HELD_AGAIN, LONGEST_HOLD = 30.0, 48 * 3600.0
+"""Lab seconds until it is looked again whether a member is held still, and for which it may be held at all"""
 KEPT = 6 * 7 * 86400.0
 """Activities are described for six weeks"""
 Facts = dict[str, Any]
@@ -52,6 +54,8 @@ class Groups:
         self.seen = platform.store.collection(Seen, "autoscaling", "seen")
         self.gone: Callable[[Scope, str], None] = lambda scope, name: None
         """Called when a group is no more"""
+        self.holds: Callable[[Scope, str, str], bool] = lambda scope, group, instance: False
+        """Whether a group's instance must not be terminated yet: it is drained"""
         self.closing = False
         self._looking: dict[Scope, asyncio.Task[None]] = {}
         self._again: set[Scope] = set()
@@ -148,15 +152,15 @@ class Groups:
 
     async def _act(self, scope: Scope, facts: Facts, decision: Decision, told: str, now: float) -> None:
         name = facts["name"]
-        if decision.show or decision.leave:
-            members = {i: {"lifecycle": life, "health": health} for i, (life, health) in decision.show.items()}
-            await self._set(scope, name, members=members, leave=decision.leave)
-        states = {member["id"]: member["state"] for member in facts["members"]}
         for instance, why in decision.terminate:
             cause = rules.terminate_cause(told, why, now, instance, decision.alive, facts["desired"])
             self._begin(scope, facts, f"Terminating EC2 instance: {instance}", cause, now, instance)
-            if states[instance] not in ("shutting-down", "terminated"):
-                await self._terminate(scope, instance)
+        going = self._let_go(scope, facts, decision, now)
+        if decision.show or decision.leave:
+            members = {i: {"lifecycle": life, "health": health} for i, (life, health) in decision.show.items()}
+            await self._set(scope, name, members=members, leave=decision.leave)
+        for instance in going:
+            await self._terminate(scope, instance)
         unhealthy = [i for i, why in decision.terminate if why in (rules.HEALTH, rules.USER_HEALTH)]
         if decision.launch:
             await self._launch(scope, facts, decision, told, bool(unhealthy))
@@ -168,6 +172,25 @@ class Groups:
             self._again.add(scope)
         if decision.wake is not None:
             self._wake(scope, name, decision.wake)
+
+    def _let_go(self, scope: Scope, facts: Facts, decision: Decision, now: float) -> list[str]:
+        """Those that are to be terminated now; the others are shown as waiting, and looked at again."""
+        members = {member["id"]: member for member in facts["members"]}
+        begun = {activity.instance: activity.start for activity in self._under_way(scope, facts["name"])}
+        going = []
+        for instance in [*(instance for instance, _ in decision.terminate), *decision.waiting]:
+            member, late = members[instance], now - begun.get(instance, now) >= LONGEST_HOLD
+            if member["state"] in rules.ENDING:
+                continue
+            may_wait = member["lifecycle"] != "Terminating" and not late
+            if may_wait and self.holds(scope, facts["name"], instance):
+                if instance in decision.show:
+                    decision.show[instance] = (rules.WAITING, decision.show[instance][1])
+                decision.wake = HELD_AGAIN if decision.wake is None else min(decision.wake, HELD_AGAIN)
+                continue
+            decision.show.setdefault(instance, ("Terminating", member["health"]))
+            going.append(instance)
+        return going
 
     def _wake(self, scope: Scope, name: str, seconds: float) -> None:
         """Look again after so much lab time."""

@@ -12,8 +12,11 @@ from datetime import UTC, datetime
 
 ALIVE = ("Pending", "InService")
 """Lifecycle states that count towards the desired capacity"""
+WAITING = "Terminating:Wait"
+"""Of a member that is to be terminated as soon as nobody holds it any more"""
 GONE = ("stopping", "stopped", "shutting-down", "terminated")
 """States of an instance that its group's health check does not pass"""
+ENDING = ("shutting-down", "terminated")
 HEALTH, USER_HEALTH, SIZE, USER = "health", "user health", "size", "user"
 
 
@@ -47,6 +50,8 @@ class Decision:
 
     show: dict[str, tuple[str, str]] = field(default_factory=dict)
     leave: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    """Members that were to be terminated before, and are held, or were not when the emulator was killed"""
     terminate: list[tuple[str, str]] = field(default_factory=list)
     launch: int = 0
     alive: int = 0
@@ -62,6 +67,8 @@ def decide(group: Group, bad_for: dict[str, float], patience: float) -> Decision
         if member.lifecycle not in ALIVE:
             if member.state == "terminated":
                 decision.leave.append(member.id)
+            elif member.lifecycle in (WAITING, "Terminating") and member.state not in ENDING:
+                decision.waiting.append(member.id)
             continue
         reason = _fault(group, member, bad_for.get(member.id, 0.0) >= patience)
         if reason and "ReplaceUnhealthy" not in group.suspended and "Terminate" not in group.suspended:

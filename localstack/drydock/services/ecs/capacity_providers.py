@@ -1,8 +1,7 @@
 """Operations on capacity providers: FARGATE and FARGATE_SPOT, which every account has, and those of Auto Scaling groups.
 
 An instance of the group that registers with a cluster that has the provider belongs to it. What managed scaling and managed
-termination protection do is in :mod:`managed_scaling`; managed draining is shown and not done: an instance that Auto Scaling
-terminates takes its tasks with it.
+termination protection do is in :mod:`managed_scaling`, what managed draining does in :mod:`managed_draining`.
 
 Sources: API reference of CreateCapacityProvider and answers of AWS. The messages marked with (?) say the same in our words.
 """

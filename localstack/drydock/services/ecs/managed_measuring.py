@@ -62,7 +62,7 @@ class Reservations:
         members = {member["InstanceId"] for member in alive(group)}
         use = Use(
             instances=len(members),
-            busy=len(members & self._managed.busy(scope, cluster)),
+            busy=len(members & self._managed.busy(scope, cluster.arn)),
             waiting=tuple(self._ecs.waiting.need_of(scope, task) for task in waiting),
             sizes=await self._sizes(scope, group) if waiting else (),
             least=provider.managed_scaling["minimumScalingStepSize"],

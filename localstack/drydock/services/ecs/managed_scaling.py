@@ -153,14 +153,14 @@ class ManagedScaling:
         ) or []
         return found[0] if found else None
 
-    def busy(self, scope: Scope, cluster: Cluster) -> set[str]:
+    def busy(self, scope: Scope, cluster_arn: str) -> set[str]:
         """EC2 instances that run more than the tasks of daemons."""
-        services = [one for one in self._ecs.services.of(scope) if one.cluster_arn == cluster.arn]
+        services = [one for one in self._ecs.services.of(scope) if one.cluster_arn == cluster_arn]
         daemons = {one.group for one in services if one.strategy_kind == "DAEMON"}
         return {
             task.ec2_instance_id
             for task in self._ecs.tasks.of(scope)
-            if task.cluster_arn == cluster.arn and task.ec2_instance_id and task.is_active and task.group not in daemons
+            if task.cluster_arn == cluster_arn and task.ec2_instance_id and task.is_active and task.group not in daemons
         }
 
     async def _protect(self, scope: Scope, provider: CapacityProvider, cluster: Cluster) -> None:
@@ -171,7 +171,7 @@ class ManagedScaling:
             members = alive(group) if group is not None else []
             instances = self._ecs.instances_of(scope, cluster.arn)
             joined = {one.ec2_instance_id for one in instances if one.connected}
-            busy = self.busy(scope, cluster)
+            busy = self.busy(scope, cluster.arn)
             for wanted in (True, False):
                 chosen = [
                     member["InstanceId"]
@@ -188,11 +188,11 @@ class ManagedScaling:
 
     # -- what is shown
     def attachments(self, scope: Scope, cluster: Cluster) -> dict[str, Any]:
-        """A cluster's, and how far they are, as DescribeClusters has them."""
+        """A cluster's, and how far they are, as DescribeClusters has them; nothing if there are none."""
         mine = [one for one in self.policies.of(scope) if one.cluster == cluster.name]
         wanted = {name for name, (_, other) in self.wanted(scope).items() if other.name == cluster.name}
         if not mine and not wanted:
-            return {"attachments": []}
+            return {}
         under_way = wanted != {one.provider for one in mine} or any(not one.applied for one in mine)
         status = "UPDATE_IN_PROGRESS" if under_way else "UPDATE_COMPLETE"
         if any(one.failed for one in mine):
