@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import random
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -376,3 +378,36 @@ def test_without_managed_draining_it_takes_its_tasks_with_it(fleet: Fleet) -> No
     fleet.until(arn)
     fleet.aws("autoscaling").set_desired_capacity(AutoScalingGroupName="fleet", DesiredCapacity=0)
     assert fleet.stopped(arn)["stopCode"] == "TerminationNotice"
+
+
+@pytest.mark.all
+def test_kills_at_any_moment(tmp_path: Path, isolated: EmulatorProcess) -> None:
+    chance = random.Random(20261128)
+    with EmulatorProcess(tmp_path / "state", "--speed", "100") as mine:
+
+        def client(service: str, **given: Any) -> Any:
+            return mine.client(service, **({"account": ACCOUNT} | given))
+
+        def killed(times: int) -> Fleet:
+            for _ in range(times):
+                time.sleep(chance.random() * 2.5)  # the moment is what is tried
+                mine.kill()
+                mine.start()
+            return Fleet(client, ACCOUNT)
+
+        fleet = Fleet(client, ACCOUNT)
+        fleet.provide(fleet.made_group(NewInstancesProtectedFromScaleIn=True), protection="ENABLED")
+        fleet.attach("fleet")
+        task = fleet.definition("web", {"cpu": 1024})
+        fleet.ecs.create_service(cluster=fleet.cluster, serviceName="web", taskDefinition=task, desiredCount=3,
+                                 capacityProviderStrategy=STRATEGY)  # fmt: skip
+        fleet = killed(8)
+        wait_until(lambda: fleet.statuses() == ["RUNNING"] * 3, "three tasks run", fleet.says, patience=90)
+        wait_until(lambda: sum(fleet.members().values()) == len(set(fleet.on("web"))), "they are protected", fleet.says)
+        assert len(fleet.attached()) == 1
+        assert len(client("autoscaling").describe_policies()["ScalingPolicies"]) == 1
+        assert len(client("cloudwatch").describe_alarms()["MetricAlarms"]) == 2
+        fleet.ecs.update_service(cluster=fleet.cluster, service="web", desiredCount=0)
+        fleet = killed(4)
+        wait_until(lambda: fleet.members() == {}, "the group is empty again", fleet.says, patience=90)
+        assert mine.faults() == []
