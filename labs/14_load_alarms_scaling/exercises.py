@@ -173,6 +173,16 @@ EXERCISES = {
                 "The alarm lab14-more must exist and call a policy that adds.",
                 'alarm("lab14-more", "GreaterThanThreshold", 60, 1, policy("lab14-more", up))',
             ),
+            "bounds": (
+                "Whoever may have no other number of tasks cannot flap, nor help.",
+                "register_scalable_target sets MinCapacity and MaxCapacity.",
+                "scaling.register_scalable_target(**what, MinCapacity=1, MaxCapacity=4)",
+            ),
+            "off": (
+                "An alarm whose actions are switched off changes its state, and calls nobody.",
+                "disable_alarm_actions has a counterpart.",
+                'cloudwatch.enable_alarm_actions(AlarmNames=["lab14-more", "lab14-less"])',
+            ),
             "shrink": (
                 "A service that never shrinks is paid for all night.",
                 "The alarm lab14-less must exist and call a policy that removes.",
@@ -200,6 +210,31 @@ EXERCISES = {
                 "An alarm on a metric that does not exist is silent, as you know by now.",
                 "The dimensions must be of_balancer, no more and no less. Then run trouble().",
                 "rang = trouble()",
+            ),
+            "none": (
+                "The check looks for an alarm of just this name.",
+                "put_metric_alarm makes it, or changes the one that is there.",
+                'cloudwatch.put_metric_alarm(AlarmName="lab14-errors", Metrics=[...], EvaluationPeriods=1, Threshold=5, ...)',
+            ),
+            "count": (
+                "Five errors are many among ten requests, and few among ten thousand.",
+                "Divide: give the alarm Metrics, two with MetricStat and one with Expression.",
+                '{"Id": "share", "Expression": "100 * FILL(errors, 0) / requests", "ReturnData": True}',
+            ),
+            "names": (
+                "Errors of what, divided by what?",
+                "HTTPCode_Target_5XX_Count and RequestCount, both of AWS/ApplicationELB.",
+                '"Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": "HTTPCode_Target_5XX_Count", "Dimensions": of_balancer}',
+            ),
+            "periods": (
+                "It must ring after one bad minute.",
+                "EvaluationPeriods is how many data points in a row are looked at.",
+                "EvaluationPeriods=1",
+            ),
+            "threshold": (
+                "Five of a hundred.",
+                "The expression gives percent, so does the threshold.",
+                "Threshold=5",
             ),
             "missing": (
                 "When nobody comes there are no requests to divide by.",

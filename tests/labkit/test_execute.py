@@ -43,7 +43,7 @@ def test_commands_and_their_status(room: Room) -> None:
         ("printf 'no end'", ("no end", 0)),
         ("echo 'a  b' | tr a-z A-Z && false", ("A  B\n", 1)),
         ("kill -9 $$", ("Killed\n", 137)),
-        ("stty size", ("50 200\n", 0)),
+        ("while [ \"$(stty size)\" = '0 0' ]; do :; done; stty size", ("50 200\n", 0)),  # told after the start
     ):
         output, status = run(room, task, command)
         assert (output if "Killed" not in told[0] else told[0], status) == told, command
@@ -72,6 +72,7 @@ def test_one_whose_task_ends_has_no_status(room: Room) -> None:
     task = room.task({"command": ["sleep", "2"]})
     with pytest.raises(LabError, match="status is not known"):
         run(room, task, "sleep 100")
+    room.stopped(task)
 
 
 class Screen:
@@ -99,7 +100,10 @@ class Screen:
         while not re.search(pattern, self.text):
             assert time.monotonic() < end, self.text
             if select.select([self.master], [], [], 0.1)[0]:
-                self.text += os.read(self.master, 4096).decode()
+                try:
+                    self.text += os.read(self.master, 4096).decode()
+                except OSError as error:  # nobody writes any more
+                    raise AssertionError(f"the shell has ended with {self.process.wait(10)}: {self.text!r}") from error
 
 
 @pytest.fixture
