@@ -71,6 +71,10 @@ def tag_with(nn: str) -> None:
     _chapter["nn"] = nn
 
 
+UPDATES = ("RegisterScalableTarget",)
+"""Operations that also change what is there, and take no tags then"""
+
+
 def _tagging(made: Any) -> Any:
     service = made.meta.service_model.service_name
     made.meta.events.register(f"provide-client-params.{service}.*", _add_tag)
@@ -80,7 +84,7 @@ def _tagging(made: Any) -> Any:
 def _add_tag(params: dict[str, Any], model: Any, **_: Any) -> dict[str, Any]:
     """Only where the operation makes something and AWS takes the tags along with it."""
     nn, shape = _chapter["nn"], model.input_shape
-    if not nn or shape is None or not model.name.startswith(("Create", "Register", "Run")):
+    if not nn or shape is None or not model.name.startswith(("Create", "Register", "Run")) or model.name in UPDATES:
         return params
     if model.name == "RunInstances":
         return {**params, "TagSpecifications": _instance_tags(params.get("TagSpecifications", []), nn)}

@@ -158,9 +158,14 @@ class Clock:
         self._bend(lambda: self._state.leases.pop(name, None))
 
     def restart(self, fresh: ClockState) -> None:
-        """A new story (reset of the account): the one time that a clock may be put back."""
+        """A new story (reset of the account): the one time that a clock may be put back. Who sleeps is woken: the time that
+        they wait for is the old story's."""
         self._state, self._seen = fresh, fresh.real
         self._states.put(self._scope, "clock", fresh)
+        timers, self._timers = self._timers, []
+        for _, _, future in timers:
+            if not future.done():
+                future.set_result(None)
         self._arm()
 
     def _real(self) -> float:

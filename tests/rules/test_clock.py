@@ -256,6 +256,25 @@ def test_each_account_has_its_own(real: RealTime) -> None:
     assert one.now() == pytest.approx(START + 10) and one.speed == 1
 
 
+def test_a_new_story_wakes_who_sleeps_in_the_old_one(real: RealTime) -> None:
+    async def scenario() -> None:
+        clocks = Clocks(Store(None))
+        one, other = clocks.of(ACCOUNT), clocks.of(OTHER)
+        one.advance(86400)
+        sleeper = asyncio.ensure_future(one.sleep(3600))
+        unmoved = asyncio.ensure_future(other.sleep(3600))
+        await asyncio.sleep(1)
+        clocks.reset(ACCOUNT)
+        await asyncio.sleep(1)
+        assert sleeper.done() and not unmoved.done()
+        before = one.now()
+        await one.sleep(5)
+        assert one.now() - before == pytest.approx(5, abs=1e-3)
+        unmoved.cancel()
+
+    run(real, scenario())
+
+
 def test_a_restart_goes_on_from_what_was_shown(real: RealTime, tmp_path: Path) -> None:
     shown = 0.0
     for number in range(3):

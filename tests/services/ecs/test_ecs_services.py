@@ -524,3 +524,14 @@ def test_a_definition_stays_as_long_as_a_service_runs_it(yard: Yard) -> None:
     wait_until(lambda: yard.service()["status"] == "INACTIVE", "the service is gone")
     left = yard.ecs.list_task_definitions(status="DELETE_IN_PROGRESS")["taskDefinitionArns"]
     assert left == []
+
+
+def test_a_service_of_the_same_name_after_a_reset(yard: Yard, emulator: EmulatorProcess) -> None:
+    """The clock is put back with it; nothing sleeps until the old story's time."""
+    emulator.get("/_drydock/clock", {"account": yard.account, "advance": 7200})
+    yard.create(yard.sleeper()[0])
+    yard.steady(running=1)
+    emulator.get("/_drydock/reset", {"account": yard.account})
+    again = Yard(yard.aws, yard.account)
+    again.create(again.sleeper()[0])
+    again.steady(running=1)

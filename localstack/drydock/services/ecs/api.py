@@ -103,6 +103,7 @@ class Ecs(ExecuteCommandOperations):
         await self.managed.reset(account)
         await self.services_controller.reset(account)
         await self.controller.reset(account)
+        await self.services_controller.reset(account)  # tasks that ended have made them look again
 
     def _task_changed(self, scope: Scope, task: Task) -> None:
         self.services_controller.task_changed(scope, task)
