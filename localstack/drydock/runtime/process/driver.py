@@ -36,7 +36,7 @@ from drydock.runtime.process import hostfiles, portmap
 from drydock.runtime.process.channel import Channel
 from drydock.runtime.process.folders import remove_run, take_run_folder
 from drydock.runtime.process.listeners import Networks
-from drydock.runtime.process.messages import pack
+from drydock.runtime.process.messages import EXHAUSTED, pack
 from drydock.runtime.process.output import LineReader, finish
 from drydock.runtime.process.probe import HelperRefused, choose_tier
 from drydock.runtime.process.requests import container_request
@@ -188,7 +188,8 @@ class ProcessRuntime(Runtime):
 
     def _handle_exit(self, event: dict[str, Any]) -> None:
         key = (event["exec"], event["name"])
-        if key in self._running:
+        refused = not event["exec"] and event["errno"] in EXHAUSTED  # its start was answered so, and raises
+        if key in self._running and not refused:
             self._finish(key, Exit(event["code"], event["out_of_memory"], event["error"]))
 
     def _finish(self, key: tuple[bool, str], how: Exit) -> None:
