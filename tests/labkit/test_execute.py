@@ -122,8 +122,10 @@ def test_a_shell_in_a_terminal(screen: Screen) -> None:
     screen.resize(77, 11)
     screen.type("while ! stty size | grep -q '11 77'; do sleep 0.1; done; echo re''sized\r")
     screen.until(r"resized\r\n")
-    screen.type("echo be''gun; sleep 300; echo af''ter\r")
+    marker = marked_sleep()[1]
+    screen.type(f"echo be''gun; sleep {marker}; echo af''ter\r")
     screen.until(r"begun\r\n")
+    wait_until(lambda: processes(marker), "the shell has started its command")
     screen.type("\x03")
     screen.until(r"\^C\s+[#$] ")
     screen.type("echo st''ill\r")

@@ -49,8 +49,10 @@ def test_a_shell_with_keys_resizing_and_an_end(tier_room: Room) -> None:
     client.resize(44, 12)
     client.type(b"\r")
     client.until(r"12 44\n")
-    client.type(b"echo be''gun; sleep 500; echo af''ter\r")
+    marker = marked_sleep()[1]
+    client.type(f"echo be''gun; sleep {marker}; echo af''ter\r".encode())
     client.until(r"begun\n")
+    wait_until(lambda: processes(marker), "the shell has started its command")
     client.type(b"\x03")
     client.until(r"\^C\s+[#$] ")
     client.type(b"echo still $((40 + 2))\r")
