@@ -431,7 +431,7 @@ attack_began = lab.now()
 with lab.fast(speed), lab.load(url, requests, concurrency) as load:
     print(load.command)
     count = tasks(3, 4)
-    minutes_pass(3)
+    minutes_pass(6)
     lab.draw_dashboard("lab14", minutes=30)
     rush = load.stop()
 assert count >= 3
@@ -566,7 +566,7 @@ for each in cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]:
 second_began = lab.now()
 with lab.fast(speed), lab.load(url, requests, concurrency) as load:
     count = tasks(3, 4)
-    minutes_pass(3)
+    minutes_pass(6)
     second = load.stop()
 lab.show_report(second)
 assert count >= 3 and second["failed"] == 0 and second["not 2xx"] == 0

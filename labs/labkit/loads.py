@@ -89,7 +89,7 @@ class Load:
 
     def _ended(self, told: str) -> dict[str, float]:
         self.report = read_report(told)
-        if not self.report.get("requests"):
+        if not self.report:
             raise LabError(f"ab has reported nothing: {told.strip()[-300:] or 'no output'}", "Does the URL answer?")
         return self.report
 
