@@ -99,6 +99,13 @@ def test_stopped_by_hand(url: str, generator: str) -> None:
     assert load.command == f"ab -r -c 4 -n 5000000 {url}/"
 
 
-def test_nobody_answers(generator: str) -> None:
-    with pytest.raises(LabError, match="nothing"), lab.load("http://127.0.0.1:9", requests=0, concurrency=1) as load:
+def test_no_report_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loads.shutil, "which", lambda name: "/bin/echo")
+    with pytest.raises(LabError, match="nothing"), lab.load("http://127.0.0.1:9", requests=1, concurrency=1) as load:
         load.wait()
+
+
+def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loads.shutil, "which", lambda name: None)
+    with lab.load("http://127.0.0.1:9", requests=3, concurrency=1) as load:
+        assert load.wait()["failed"] == 3
