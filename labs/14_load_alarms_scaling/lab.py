@@ -460,8 +460,8 @@ def activities(since=None):
     return sorted(found, key=lambda each: each["StartTime"])
 
 
-lab.show([{"what": each["Description"], "why": each["Cause"]} for each in activities(attack_began)])
-assert any("lab14-out" in each["Cause"] for each in activities(attack_began))
+lab.show([{"what": each["Description"], "why": each["Cause"]} for each in activities(began)])
+assert any("lab14-out" in each["Cause"] for each in activities(began))
 
 # %% [markdown] id="quiet-why"
 # ## Let them go
