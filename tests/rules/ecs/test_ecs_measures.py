@@ -91,10 +91,33 @@ def test_a_cluster_without_instances_has_no_metrics_of_its_own() -> None:
     assert not list(measures.of_instances(0.0, "c", [], used((a_task("a", "service:s"), 1.0, MIB)), []))
 
 
-@pytest.mark.parametrize(("value", "on"), [("disabled", False), ("enabled", True), ("enhanced", True)])
-def test_insights_are_a_setting(value: str, on: bool) -> None:
+@pytest.mark.parametrize("value", ["disabled", "enabled", "enhanced"])
+def test_insights_are_a_setting(value: str) -> None:
     cluster = Cluster(CLUSTER, "c", settings=[{"name": "containerInsights", "value": value}])
-    assert measures.has_insights(cluster) is on
+    assert measures.insights(cluster) == value
+    assert measures.insights(Cluster(CLUSTER, "c", settings=[])) == "disabled"
+
+
+def test_a_cluster_of_instances_without_a_task_has_no_metrics() -> None:
+    assert not list(measures.of_instances(0.0, "c", [instance(1024, 2048)], [], []))
+
+
+def test_single_tasks() -> None:
+    tasks = used((a_task("a", "service:s"), 0.125, 128 * MIB), (a_task("b", "family:web"), 0.25, 256 * MIB))
+    data = list(measures.of_single_tasks(0.0, "c", tasks))
+    cluster, family, service = ("ClusterName", "c"), ("TaskDefinitionFamily", "web"), ("ServiceName", "s")
+    cpu = {d.metric.dimensions for d in data if d.metric.name == "TaskCpuUtilization"}
+    assert cpu == {
+        (cluster,), (cluster, family), (cluster, service), (cluster, family, ("TaskId", "a")),
+        (cluster, service, ("TaskId", "a")), (cluster, family, ("TaskId", "b")),
+    }  # fmt: skip
+    memory = {d.metric.dimensions: d.samples for d in data if d.metric.name == "TaskMemoryUtilization"}
+    assert memory[cluster, service, ("TaskId", "a")] == ((25.0, 1.0),)
+
+
+def test_a_single_task_of_which_nothing_is_known_yet() -> None:
+    data = list(measures.of_single_tasks(0.0, "c", used((a_task("a", "batch"), None, MIB))))
+    assert {d.metric.name for d in data} == {"TaskMemoryUtilization"}
 
 
 def test_insights_of_a_cluster_a_service_and_a_family() -> None:

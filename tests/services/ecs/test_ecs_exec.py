@@ -265,6 +265,17 @@ def test_a_client_or_an_operator_ends_it(room: Room) -> None:
         ssm.resume_session(SessionId=name)
 
 
+def test_what_has_left_its_terminal_ends_with_the_session_too(tier_room: Room) -> None:
+    task, marker = tier_room.task(), marked_sleep()[1]
+    leaving = f"trap '' HUP; echo up; exec sleep {marker} < /dev/null > /dev/null 2>&1"
+    client = tier_room.plugin(task, f'sh -c "{leaving}"')
+    client.until("up\n")
+    wait_until(lambda: processes(marker), "it runs")
+    tier_room.aws("ssm").terminate_session(SessionId=client.session["sessionId"])
+    client.to_end()
+    gone(marker)
+
+
 def test_a_broken_connection_is_taken_up_again(room: Room) -> None:
     """What was not acknowledged before comes again, so nothing is lost."""
     client = room.plugin(room.task(), "sh -c 'stty -echo; echo one; read x; echo two; read y; echo three'")

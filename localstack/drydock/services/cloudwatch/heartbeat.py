@@ -72,7 +72,7 @@ class Heartbeat:
             ended = clock.now() // MINUTE * MINUTE
             if ended > measured:
                 await self._collect(account, passed(measured, ended))
-                measured = ended
+            measured = ended  # also where the clock was put back (a reset of the account)
             await self._evaluated(account, clock.now())
 
     async def _collect(self, account: str, minutes: tuple[float, ...]) -> None:

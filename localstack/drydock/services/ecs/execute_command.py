@@ -113,7 +113,9 @@ class ExecuteCommandOperations(TagOperations):
                 await recording.write(data)
                 await channel.write(data)
                 await asyncio.sleep(PACE)
-            exit = await ended
+            exit = await asyncio.shield(
+                ended
+            )  # it may have closed the terminal and go on: then it is still to be killed
         finally:
             channel.has_room = lambda: False
             terminal.close()

@@ -60,11 +60,12 @@ def of_services(at: float, cluster: str, tasks: Sequence[Used]) -> Iterator[Datu
 def of_instances(
     at: float, cluster: str, instances: Sequence[ContainerInstance], tasks: Sequence[Used], all_tasks: Sequence[Task]
 ) -> Iterator[Datum]:
-    """AWS/ECS of a cluster with container instances: used and reserved through what they have registered."""
+    """AWS/ECS of a cluster with container instances: used and reserved through what they have registered. Nothing as long as no
+    task of it runs."""
     cpu, memory = sum(one.cpu for one in instances), sum(one.memory for one in instances)
-    if not (cpu and memory):
-        return
     mine = [one for one in tasks if not one.task.on_fargate]
+    if not (cpu and memory and tasks):
+        return
     taking = [task for task in all_tasks if task.is_active and task.container_instance_arn]
     found = {
         "CPUReservation": 100 * sum(task.taken_cpu for task in taking) / cpu,
@@ -77,9 +78,9 @@ def of_instances(
         yield Datum(metric("AWS/ECS", name, {"ClusterName": cluster}), at, ((value, 1.0),), unit="Percent")
 
 
-def has_insights(cluster: Cluster) -> bool:
-    """Whether Container Insights is switched on."""
-    return any(s["name"] == "containerInsights" and s["value"] in ("enabled", "enhanced") for s in cluster.settings)
+def insights(cluster: Cluster) -> str:
+    """``disabled``, ``enabled`` or ``enhanced``."""
+    return next((one["value"] for one in cluster.settings if one["name"] == "containerInsights"), "disabled")
 
 
 def of_insights(
@@ -110,9 +111,33 @@ def of_insights(
         yield from _counts(at, {**here, "ServiceName": service.name}, counts)
     families: dict[str, list[Used]] = {}
     for one in tasks:
-        families.setdefault(one.task.task_definition_arn.rpartition("/")[2].partition(":")[0], []).append(one)
+        families.setdefault(family_of(one.task), []).append(one)
     for family, mine in families.items():
         yield from _insights(at, {**here, "TaskDefinitionFamily": family}, mine)
+
+
+def of_single_tasks(at: float, cluster: str, tasks: Sequence[Used]) -> Iterator[Datum]:
+    """What enhanced observability has besides: the utilisation of each task, also by its service, its family and the cluster.
+    That of single containers is not recorded."""
+    for one in tasks:
+        kind, _, service = one.task.group.partition(":")
+        family = {"ClusterName": cluster, "TaskDefinitionFamily": family_of(one.task)}
+        owners = [family, {"ClusterName": cluster, "ServiceName": service}] if kind == "service" else [family]
+        found = {
+            "TaskCpuUtilization": (one.cpu, one.reserved_cpu),
+            "TaskMemoryUtilization": (one.memory, one.reserved_memory),
+        }
+        for name, (used_of_it, reserved) in found.items():
+            if used_of_it is None or not reserved:
+                continue
+            samples = ((100 * used_of_it / reserved, 1.0),)
+            for where in ({"ClusterName": cluster}, *owners, *({**owner, "TaskId": one.task.id} for owner in owners)):
+                yield Datum(metric(INSIGHTS, name, where), at, samples, unit="Percent")
+
+
+def family_of(task: Task) -> str:
+    """Of its task definition."""
+    return task.task_definition_arn.rpartition("/")[2].partition(":")[0]
 
 
 def _by_service(tasks: Sequence[Used]) -> dict[str, list[Used]]:

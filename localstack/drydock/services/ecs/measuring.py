@@ -32,11 +32,8 @@ class Measuring:
     def _watched(self) -> Iterator[tuple[Scope, str, Cluster]]:
         """Clusters of which there is something to say without a task."""
         for scope, name, cluster in self._ecs.clusters.all():
-            if cluster.status == "ACTIVE" and (measures.has_insights(cluster) or self._instances(scope, cluster)):
+            if cluster.status == "ACTIVE" and measures.insights(cluster) != "disabled":
                 yield scope, name, cluster
-
-    def _instances(self, scope: Scope, cluster: Cluster) -> int:
-        return sum(one.cluster_arn == cluster.arn for one in self._ecs.instances.of(scope) if one.status != "INACTIVE")
 
     async def collect(self, account: str, minutes: tuple[float, ...]) -> None:
         """Record what is true now for the minutes that have passed."""
@@ -66,5 +63,7 @@ class Measuring:
         for at in minutes:
             yield from measures.of_services(at, cluster.name, here)
             yield from measures.of_instances(at, cluster.name, known, here, tasks)
-            if measures.has_insights(cluster):
+            if measures.insights(cluster) != "disabled":
                 yield from measures.of_insights(at, cluster.name, len(known), services, here, tasks)
+            if measures.insights(cluster) == "enhanced":
+                yield from measures.of_single_tasks(at, cluster.name, here)
