@@ -23,10 +23,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from drydock.errors import UserError
+from drydock.store.files import connect, prepare, usable
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
+RESOURCES = (
+    "CREATE TABLE IF NOT EXISTS resources (service TEXT, kind TEXT, account TEXT, region TEXT, name TEXT,"
+    " body BLOB NOT NULL, UNIQUE (service, kind, account, region, name))"
+)
 
 
 class Scope(NamedTuple):
@@ -147,27 +151,10 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         """``path`` None keeps everything in memory (tests of rules). Raises UserError if the file cannot be used."""
-        try:
-            self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS resources (service TEXT, kind TEXT, account TEXT, region TEXT, name TEXT,"
-                " body BLOB NOT NULL, UNIQUE (service, kind, account, region, name))"
-            )
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"The state file {path} cannot be opened: {error}.",
-                "Free some space or check its permissions; './lab reset' starts afresh.",
-            ) from error
-        if version not in (0, SCHEMA_VERSION):
-            raise UserError(
-                f"The state file {path} was written by another version of Drydock (format {version}).",
-                "Use that version, or start afresh with './lab reset'.",
-            )
+        what = f"The state file {path}"
+        with usable(what):
+            self._db = connect(path)
+            prepare(self._db, what, SCHEMA_VERSION, (RESOURCES,))
         self._collections: dict[tuple[str, str], Collection[Any]] = {}
         self._dirty: dict[tuple[str, str], dict[Change, bool]] = {}
         """Whether it was deleted since the last commit: made again, it comes after the others"""

@@ -18,11 +18,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from drydock.errors import UserError
 from drydock.services.cloudwatch.model import Metric
 from drydock.services.cloudwatch.periods import COARSER, KEPT, due, overdue
 from drydock.services.cloudwatch.samples import Bucket, bucket_from
 from drydock.store import Scope
+from drydock.store.files import connect, prepare, usable
 
 log = logging.getLogger(__name__)
 SCHEMA_VERSION = 1
@@ -58,25 +58,14 @@ class Points:
 
     def __init__(self, path: Path) -> None:
         """Opens or makes the file. Raises UserError if it cannot be used."""
-        try:
+        what = f"The file of metrics {path}"
+        with usable(what):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA_VERSION):
-                raise UserError(
-                    f"The metrics in {path} were written by another version of Drydock (format {version}).",
-                    "Use that version, or start afresh with './lab reset'.",
-                )
-            for statement in (*SCHEMA, f"PRAGMA user_version={SCHEMA_VERSION}"):
-                self._db.execute(statement)
-            rows = self._db.execute("SELECT id, account, region, namespace, name, dimensions, active FROM series")
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise UserError(
-                f"The metrics in {path} cannot be opened: {error}.",
-                "Free some space or check its permissions; './lab reset' starts afresh.",
-            ) from error
+            self._db = connect(path)
+            prepare(self._db, what, SCHEMA_VERSION, SCHEMA)
+            rows = self._db.execute(
+                "SELECT id, account, region, namespace, name, dimensions, active FROM series"
+            ).fetchall()
         self._known: dict[Scope, dict[Metric, Known]] = defaultdict(dict)
         self._next = 1
         for key, account, region, namespace, name, dimensions, active in rows:

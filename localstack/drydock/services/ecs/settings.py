@@ -1,7 +1,8 @@
 """Account settings: per region, of the whole account (kept as the root user's) or of one user or role.
 
-What they do here: ``containerInsights`` is what a new cluster has when nothing else is said. The others are kept and
-shown as on AWS; there is nothing in Drydock that they could change, or it behaves in one way only:
+What they do here: ``containerInsights`` is what a new cluster has when nothing else is said (``enhanced`` adds metrics of
+single tasks, not of single containers). The others are kept and shown as on AWS;
+there is nothing in Drydock that they could change, or it behaves in one way only:
 
 * the three ``...LongArnFormat``: ARNs are long, and that can no longer be turned off on AWS either;
 * ``awsvpcTrunking``: no network interface is trunked: an instance bears as many tasks in awsvpc mode as without it;

@@ -28,10 +28,10 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from drydock.errors import UserError
 from drydock.services.logs.model import StreamFacts
 from drydock.services.logs.rules import LAST_MOMENT, NewEvent, Position
 from drydock.services.logs.windows import Event, Slice, Window, read_slice, scan_window
+from drydock.store.files import connect, prepare, usable
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
@@ -88,23 +88,12 @@ class EventStore:
     def __init__(self, path: Path) -> None:
         """Opens or makes the file. Raises UserError if it cannot be used."""
         self._path = path
-        try:
+        what = f"The file of log events {path}"
+        with usable(what):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = self._connect()
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA_VERSION):
-                raise UserError(
-                    f"The log events in {path} were written by another version of Drydock (format {version}).",
-                    "Use that version, or start afresh with './lab reset'.",
-                )
-            for statement in (*SCHEMA, f"PRAGMA user_version={SCHEMA_VERSION}"):
-                self._db.execute(statement)
+            prepare(self._db, what, SCHEMA_VERSION, SCHEMA)
             rows = self._db.execute("SELECT stream, grp, first, last, ingested, stored FROM streams").fetchall()
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise UserError(
-                f"The log events in {path} cannot be opened: {error}.",
-                "Free some space or check its permissions; './lab reset' starts afresh.",
-            ) from error
         self._facts = {row[0]: StreamFacts(*row[1:]) for row in rows}
         self._stored: dict[int, int] = {}
         for facts in self._facts.values():
@@ -120,10 +109,7 @@ class EventStore:
 
     def _connect(self) -> sqlite3.Connection:
         # Each connection is used by one thread at a time; which one is our affair, and close() comes from the loop's.
-        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=30.0)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
-        return db
+        return connect(self._path, check_same_thread=False, timeout=30.0)
 
     # --- what is known without reading ---
 
