@@ -9,7 +9,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from tests.emulator_process import ROOT, EmulatorProcess
+from tests.notebooks.kernels import over_unix_sockets
 
+over_unix_sockets()
 pytestmark = pytest.mark.notebooks
 
 

@@ -15,6 +15,9 @@ import pytest
 from labkit.builder.emulator import Emulator, account_of, running
 from labkit.chapter import facts
 
+from tests.notebooks.kernels import over_unix_sockets
+
+over_unix_sockets()
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -60,7 +60,7 @@ def test_nbval_finds_the_outputs_of_the_solution_again(emulator: Emulator, root:
     made = root / "solutions" / f"{slug}.ipynb"
     command = [
         sys.executable, "-m", "pytest", "--nbval", "--nbval-kernel-name", "python3", "--nbval-cell-timeout",
-        str(CELL_TAKES), "--nbval-kernel-startup-timeout", "60", "-p", "no:cacheprovider", "-p", "no:xdist",
+        str(CELL_TAKES), "--nbval-kernel-startup-timeout", "60", "-p", "tests.notebooks.kernels", "-p", "no:cacheprovider", "-p", "no:xdist",
         "--color=no", "-q", str(made),
     ]  # fmt: skip
     ended = subprocess.run(
@@ -100,7 +100,7 @@ def test_papermill_runs_it_to_its_end(
     environment.pop("LAB_TARGET", None)  # the parameter alone decides
     out = tmp_path / "executed.ipynb"
     command = [
-        sys.executable, "-m", "papermill", str(root / folder / f"{slug}.ipynb"), str(out), "-p", "target", target,
+        sys.executable, str(root / "tests/notebooks/kernels.py"), str(root / folder / f"{slug}.ipynb"), str(out), "-p", "target", target,
         "-k", "python3", "--execution-timeout", str(CELL_TAKES if embedded else 900), "--start-timeout", "60",
         "--no-progress-bar", "--cwd", str(tmp_path),
     ]  # fmt: skip

@@ -17,6 +17,7 @@ import time
 
 from drydock.runtime.process import launch
 from drydock.runtime.process.folders import remove_tree
+from drydock.runtime.process.limits import Limits
 from drydock.runtime.process.measure import measure
 from drydock.runtime.process.messages import EXHAUSTED, MOST_DESCRIPTORS, RECEIVE_SIZE, Inbox, pack
 from drydock.runtime.process.processes import held, holds_listener, listeners
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from drydock.runtime.process.tier import Tier
-
-_SHORTEST, _LONGEST = 0.02, 1.0
-_ASSUMED_RATE = 1 << 30
-"""Bytes a second that a greedy program may grow by: a limit is looked at again before it could be passed twice over."""
 
 _Answer = tuple["dict[str, Any]", "list[int]"]
 
@@ -45,7 +42,7 @@ class Helper:
         self.reports: dict[int, Container | Exec] = {}
         self.links: dict[str, str] = {}
         self.deadlines: list[tuple[float, Container]] = []
-        self.next_check = 0.0
+        self.limits = Limits()
         self.removers: dict[int, int | None] = {}
         """Children that remove files, and the messages whose answers wait for them"""
         self.started = 0
@@ -75,13 +72,13 @@ class Helper:
             if self.control.fileno() in found:
                 self.receive(inbox)
             self.kill_overdue()
-            self.enforce_limits()
+            self.limits.enforce(self.containers, self.execs)
 
     def patience(self) -> float | None:
         """Milliseconds until something is due."""
         due = [when for when, _ in self.deadlines]
         if any(container.polled or container.sandbox.polled for container in self.containers.values()):
-            due.append(self.next_check)
+            due.append(self.limits.next_check)
         return max(0.0, (min(due) - time.monotonic()) * 1000 + 0.5) if due else None
 
     def receive(self, inbox: Inbox) -> None:
@@ -224,7 +221,7 @@ class Helper:
             os.close(theirs)
         container.asked = asked
         self.containers[container.pid] = container
-        self.next_check = 0.0
+        self.limits.next_check = 0.0
 
     def do_exec(self, _: int, stdio: list[int], name: str, container: str, spec: dict[str, Any]) -> _Answer:
         target = self.find(container)
@@ -394,7 +391,7 @@ class Helper:
             if when > now and self.containers.get(container.pid) is container
         ]
 
-    # ------------------------------------------------------------------ usage and limits
+    # ------------------------------------------------------------------ usage
 
     def do_usage(self, _: int, __: list[int]) -> _Answer:
         result = {}
@@ -402,38 +399,6 @@ class Helper:
             programs = [memory for memory, _, _ in parts if memory >= 0]
             result[self.containers[pid].name] = [sum(programs), sum(cpu for _, cpu, _ in parts), len(programs)]
         return result, []
-
-    def enforce_limits(self) -> None:
-        """Where the kernel does not. As the kernel's, it kills the largest process of the container, or of the sandbox
-        where that is over the limit that its containers share."""
-        now = time.monotonic()
-        if now < self.next_check or not any(c.polled or c.sandbox.polled for c in self.containers.values()):
-            return
-        room = _LONGEST * _ASSUMED_RATE
-        together: dict[str, list[tuple[int, int, Container]]] = {}
-        for pid, parts in measure(self.containers, self.execs).items():
-            container = self.containers[pid]
-            programs = [(memory, program) for memory, _, program in parts if memory >= 0]
-            used = sum(memory for memory, _ in programs)
-            if container.polled:
-                if used > container.spec["memory"]:
-                    container.limit_hit = True
-                    os.kill(max(programs)[1], signal.SIGKILL)
-                room = min(room, container.spec["memory"] - used)
-            if container.sandbox.polled:
-                mine = [(memory, program, container) for memory, program in programs]
-                together.setdefault(container.sandbox.name, []).extend(mine)
-        for shared in together.values():
-            sandbox = shared[0][2].sandbox if shared else None
-            if sandbox is None:
-                continue
-            used = sum(memory for memory, _, _ in shared)
-            if used > sandbox.memory:
-                _, largest, container = max(shared, key=lambda one: one[0])
-                container.limit_hit = True
-                os.kill(largest, signal.SIGKILL)
-            room = min(room, sandbox.memory - used)
-        self.next_check = now + min(_LONGEST, max(_SHORTEST, room / _ASSUMED_RATE))
 
 
 def heard(process: Container | Exec) -> dict[str, Any]:

@@ -186,8 +186,8 @@ class NamespacesTier(Tier):
 
         sandbox.net = self.networks.new_namespace(prepare)
         try:
-            sandbox.cgroups = self.cgroups.create_group(f"s{sandbox.net}", sandbox.memory, sandbox.cpu)
-            sandbox.polled = sandbox.memory > 0 and not self.cgroups.memory
+            sandbox.cgroups = self.cgroups.create_group(f"s{sandbox.net}", sandbox.limit, sandbox.cpu)
+            sandbox.polled = sandbox.limit > 0 and not self.cgroups.memory
             self.networks.link(sandbox)
         except OSError:
             self.close_sandbox(sandbox)
@@ -219,9 +219,9 @@ class NamespacesTier(Tier):
     def spawn(self, container: Container, stdio: list[int], report: int) -> None:
         spec = container.spec
         container.cgroups = self.cgroups.create(
-            container.folder, spec["memory"], spec["cpu"], container.sandbox.cgroups
+            container.folder, container.limit, spec["cpu"], container.sandbox.cgroups
         )
-        container.polled = bool(spec["memory"]) and not self.cgroups.memory
+        container.polled = container.limit > 0 and not self.cgroups.memory
         try:
             unshare(NEWPID, "pid")  # for the next child only; then home, else the next unshare(pid) is EINVAL
             try:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 class Sandbox:
     """``net`` and ``link`` are the namespaces tier's: the net namespace, the name of the router's end of the veth.
-    ``memory`` (bytes) and ``cpu`` (vCPUs) are what its containers share, 0 for no limit. ``polled``: as in Container."""
+    ``limit`` (bytes of memory) and ``cpu`` (vCPUs) are what its containers share, 0 for none. ``polled``: as in Container."""
 
-    __slots__ = ("addresses", "cgroups", "cpu", "hostname", "link", "memory", "name", "net", "network", "polled")
+    __slots__ = ("addresses", "cgroups", "cpu", "hostname", "limit", "link", "name", "net", "network", "polled")
 
     def __init__(self, name: str, hostname: str, addresses: list[str], network: str, memory: int, cpu: float) -> None:
         self.name = name
-        self.memory = memory
+        self.limit = memory
         self.cpu = cpu
         self.polled = memory > 0
         self.cgroups: list[str] = []
@@ -34,7 +34,8 @@ class Sandbox:
 class Container:
     """``pid`` is the first process as the helper sees it, ``shown_pid`` as the host does. ``handle`` is the tier's way to
     it: a pidfd, or the pipe whose closing kills it. ``asked`` is the message whose answer waits for the program's start.
-    ``has_init``: the first process is ours, the program below it. ``polled``: the kernel does not hold its memory limit."""
+    ``has_init``: the first process is ours, the program below it. ``limit``: bytes of memory, 0 for none. ``polled``: the
+    kernel does not hold it."""
 
     __slots__ = (
         "asked",
@@ -42,6 +43,7 @@ class Container:
         "folder",
         "handle",
         "has_init",
+        "limit",
         "limit_hit",
         "name",
         "pid",
@@ -61,9 +63,10 @@ class Container:
         self.pid = self.shown_pid = self.handle = self.report = -1
         self.asked: int | None = None
         self.cgroups: list[str] = []
+        self.limit = int(spec["memory"])
         self.limit_hit = False
         self.has_init = bool(spec["init"])
-        self.polled = bool(spec["memory"])
+        self.polled = self.limit > 0
         self.said = b""
 
 
