@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import select
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -90,3 +92,46 @@ def test_a_body_that_is_slow_and_comes_is_answered() -> None:
 def test_a_foreign_client_that_goes_on_sending_is_cut_off() -> None:
     answer, took = served(head(Host="evil.net", Content_Length="1000000"), *[b"a"] * 200, pause=0.02)
     assert answer.startswith(b"HTTP/1.1 403 ") and took < PATIENCE + 3
+
+
+def test_a_client_that_sends_and_does_not_read_until_then_has_the_answer() -> None:
+    """What it still sends is dropped and not answered with a reset, which would take the answer away."""
+
+    async def scenario() -> bytes:
+        server, listening = Server(Gateway(None, AllowedHosts())), bind("127.0.0.1", 0)
+        await server.listen(listening)
+        loop = asyncio.get_running_loop()
+        with socket.create_connection(listening.getsockname()[:2]) as client:
+            client.setblocking(False)
+            await loop.sock_sendall(client, head(Host="evil.net", Content_Length="1000000"))
+            answered = await loop.run_in_executor(None, select.select, [client], [], [], 10)
+            assert answered[0]
+            for _ in range(20):
+                await loop.sock_sendall(client, b"a" * 1000)
+                await asyncio.sleep(0.01)
+            came = b""
+            while piece := await loop.sock_recv(client, 4096):
+                came += piece
+        await server.close()
+        return came
+
+    assert asyncio.run(scenario()).startswith(b"HTTP/1.1 403 ")
+
+
+def test_a_client_that_never_stops_sending_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "LINGER", PATIENCE)
+
+    async def scenario() -> None:
+        server, listening = Server(Gateway(None, AllowedHosts())), bind("127.0.0.1", 0)
+        await server.listen(listening)
+        _, writer = await asyncio.open_connection(*listening.getsockname()[:2])
+        writer.write(head(Host="evil.net", Content_Length="1000000"))
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(10):
+                while True:
+                    writer.write(b"a" * 1000)
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
+        await server.close()
+
+    asyncio.run(scenario())

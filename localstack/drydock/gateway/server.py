@@ -30,7 +30,41 @@ LARGEST_MESSAGE = 64 << 10
 """Of a WebSocket, bytes"""
 KEEP_ALIVE = 75
 """Real seconds a connection may be idle between requests"""
+LINGER = 2.0
+"""Real seconds in which what a client still sends after our last word is dropped"""
 _TOO_LARGE = b"431 Request Header Fields Too Large"
+
+
+class LingeringTransport:
+    """A transport whose last words arrive. Closed at once, while the client still sends, it would answer the rest with a
+    reset, and that takes away what the client has not read yet: only our half is closed at first."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self.real = transport
+        self._loop = loop
+        self.write = transport.write
+        self._end: asyncio.TimerHandle | None = None
+
+    def close(self) -> None:
+        if self.is_closing():
+            return
+        self._end = self._loop.call_later(LINGER, self.real.close)
+        try:
+            self.real.write_eof()
+        except OSError:  # the client has gone already
+            self.real.abort()
+        self.real.resume_reading()
+
+    def is_closing(self) -> bool:
+        return self._end is not None or self.real.is_closing()
+
+    def lost(self) -> None:
+        """The connection is no more."""
+        if self._end:
+            self._end.cancel()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -40,6 +74,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """Where a connection may turn out to be a load balancer's"""
     upgrades = False
     """Whether it may become a WebSocket"""
+    transport: Any  # a LingeringTransport, and a WebSocket's without one
     _first: bytes | None = b""
     """What has come of the connection's first request, as long as it is not known whose it is"""
     _head_timer: asyncio.TimerHandle | None = None
@@ -47,10 +82,12 @@ class LimitedProtocol(HttpToolsProtocol):
     _in_head = True
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(LingeringTransport(transport, self.loop))
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
         if self.hand_over is not None and self._first is not None:
             self._first += data
             known, place = self.hand_over.judge(self._first)
@@ -59,7 +96,7 @@ class LimitedProtocol(HttpToolsProtocol):
             data, self._first = self._first, None
             if place is not None:
                 self._end_head()
-                self.hand_over.take(place, self.transport, data)
+                self.hand_over.take(place, self.transport.real, data)
                 return
         super().data_received(data)
         if self._in_head:
@@ -91,6 +128,7 @@ class LimitedProtocol(HttpToolsProtocol):
         from uvicorn.protocols.websockets.wsproto_impl import WSProtocol  # not before somebody asks for it
 
         self.ws_protocol_class = WSProtocol
+        self.transport = self.transport.real
         super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
@@ -99,6 +137,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
+        if isinstance(self.transport, LingeringTransport):
+            self.transport.lost()
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
