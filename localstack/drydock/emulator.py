@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,20 +26,18 @@ from drydock.gateway.detect import exists
 from drydock.gateway.handover import HandOver
 from drydock.gateway.hosts import AllowedHosts
 from drydock.gateway.identity import Identity
-from drydock.gateway.machine_pages import MachinePages
 from drydock.gateway.models import FROM_MOTO, LACKING
 from drydock.gateway.protocol.validation import validate
 from drydock.gateway.server import Server, bind
-from drydock.gateway.task_pages import TaskPages
 from drydock.gateway.wire import WireRequest, WireResponse
 from drydock.ids import Ids
 from drydock.images.content import ContentStore
 from drydock.images.layers import LayerStore
 from drydock.images.standins import StandIns
+from drydock.inside import Inside
 from drydock.moto_backend.backend import MotoBackend
 from drydock.moto_backend.rules import is_mutating
 from drydock.moto_backend.wire import MotoRequest
-from drydock.network import names
 from drydock.network.default_vpc import DefaultVpcs
 from drydock.network.facts import Facts
 from drydock.network.rules import End, Verdict, may_connect, way_out
@@ -51,17 +49,17 @@ from drydock.services.cloudwatch.api import CloudWatch
 from drydock.services.cloudwatch.sources import connect
 from drydock.services.deferred import Deferred
 from drydock.services.ec2.api import Ec2
-from drydock.services.ec2.imds import ADDRESS as IMDS_ADDRESS
 from drydock.services.ec2.rules import touches_machines
 from drydock.services.ecs.api import Ecs
-from drydock.services.ecs.identities import ADDRESS as METADATA_ADDRESS
 from drydock.services.ecs.managed_draining import holds
 from drydock.services.ecs.task_network import Reach
 from drydock.services.elbv2.api import Elbv2
+from drydock.services.functions.api import Lambda
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
 from drydock.services.scaling_actions import ScalingActions
 from drydock.services.service import Platform, Service
+from drydock.services.sns import Sns
 from drydock.services.ssm.api import Ssm
 from drydock.services.ssm.sessions import Sessions
 from drydock.services.sts.api import Sts
@@ -76,8 +74,6 @@ log = logging.getLogger(__name__)
 DEFAULT_ACCOUNT = "000000000000"
 USERS_OF_NETWORKS = ("ec2", "autoscaling", "lambda", "redshift")
 """Supporting services whose requests may find or change a VPC"""
-INSIDE_ADDRESS = "169.254.170.3"
-"""Where containers reach the emulator, in the namespaces tier"""
 INTERNET = "198.51.100.1"
 """The address under which this machine's programs come to a VPC (of a range set aside for documentation)"""
 _NOBODY = Scope("", "")
@@ -164,23 +160,29 @@ class Emulator:
         self.cloudwatch.actions.handlers["autoscaling"] = ScalingActions(
             self.application_autoscaling.act, self.autoscaling.act
         )
+        self.functions = Lambda(
+            self.platform, self.iam, self.images, lambda: self.runtime, lambda: self.ecs.identities.endpoint,
+            self._pass_on, self._ask_moto, self.cloudwatch.metrics.record,
+        )  # fmt: skip
+        self.cloudwatch.actions.handlers["lambda"] = self.functions.act
         services: list[Service] = [
             self.iam, Sts(self.platform, self.iam), self.logs, self.ecs, self.elbv2, self.autoscaling, self.ec2,
-            self.cloudwatch, self.application_autoscaling, Ssm(self.platform, self.sessions),
+            self.cloudwatch, self.application_autoscaling, Ssm(self.platform, self.sessions), self.functions,
+            Sns(self.platform, self._pass_on),
         ]  # fmt: skip
         self.services: dict[str, Service] = {service.name: service for service in services}
         self.services["cloudformation"] = self.cloudformation
         self.identity = Identity(config.account, self.iam.find_credential)
         self.gateway = Gateway(self, AllowedHosts([config.host, *config.allow_hosts]))
         self._server = Server(self.gateway, HandOver(self.elbv2, self.port), upgrades=True)
-        self._task_pages = Server(TaskPages(self.ecs.identities, ""))
+        self._inside = Inside(self.ecs, self.ec2, self.elbv2, self._server, self.port)
 
     async def start(self) -> None:
         """Serve, then begin the controllers. Raises UserError."""
         self._closing = asyncio.Event()
         await self._server.listen(self.socket)
         await self.runtime.start(self._runtime_lost)
-        await self._listen_inside()
+        await self._inside.listen(self.runtime)
         for service in self.services.values():
             await service.start()
         self.ready = True
@@ -193,7 +195,7 @@ class Emulator:
         self.ready = False
         await self.sessions.close()
         await self._server.close()
-        await self._task_pages.close()
+        await self._inside.close()
         for service in self.services.values():
             await service.stop()
         await self.dataplane.close()
@@ -372,40 +374,11 @@ class Emulator:
 
         return ProcessRuntime(self.config.state / "runtime", self.config.runtime_tier)
 
-    async def _listen_inside(self) -> None:
-        """Containers reach AWS's API, and what ECS tells them about themselves, at addresses of their own network; in a
-        tier without such addresses, on the loopback address."""
-        identities = self.ecs.identities
-
-        async def serve_api(network: str, listener: socket.socket) -> Callable[[], None]:
-            return (await self._server.listen(listener)).close
-
-        async def serve_metadata(network: str, listener: socket.socket) -> Callable[[], None]:
-            return (await Server(TaskPages(identities, network)).listen(listener)).close
-
-        async def serve_imds(network: str, listener: socket.socket) -> Callable[[], None]:
-            return (await Server(MachinePages(self.ec2.imds, network)).listen(listener)).close
-
-        async def serve_names(network: str, listener: socket.socket) -> Callable[[], None]:
-            return await names.serve(listener, partial(self.elbv2.addresses_inside, network))
-
-        if await self.runtime.listen(INSIDE_ADDRESS, self.port, serve_api):
-            await self.runtime.listen(METADATA_ADDRESS, 80, serve_metadata)
-            await self.runtime.listen(IMDS_ADDRESS, 80, serve_imds)
-            await self.runtime.listen(names.ADDRESS, names.PORT, serve_names)
-            inside = f"http://{INSIDE_ADDRESS}:{self.port}"
-            self.ec2.machines.endpoint = inside
-            identities.endpoint, identities.pages = inside, f"http://{METADATA_ADDRESS}"
-        elif not identities.pages:
-            listener = bind("127.0.0.1", 0)
-            identities.endpoint = f"http://127.0.0.1:{self.port}"
-            identities.pages = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            await self._task_pages.listen(listener)
-
     def _runtime_lost(self, reason: str) -> None:
         log.error("the runtime is gone: %s", reason)
         self.ecs.controller.runtime_lost()
         self.ec2.machines.runtime_lost()
+        self.functions.runtime_lost()
         self.platform.spawn(self._restart_runtime(), "restart of the runtime")
 
     async def _restart_runtime(self) -> None:
@@ -413,7 +386,7 @@ class Emulator:
             await self.runtime.close()
         self.runtime = self._make_runtime()
         await self.runtime.start(self._runtime_lost)
-        await self._listen_inside()
+        await self._inside.listen(self.runtime)
         self.ecs.controller.runtime = self.runtime
         self.ec2.machines.runtime_found(self.runtime)
         self.elbv2.controller.runtime_found()

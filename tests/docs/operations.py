@@ -11,9 +11,11 @@ from drydock.services.cloudwatch.api import CloudWatch
 from drydock.services.ec2.api import Ec2
 from drydock.services.ecs.api import Ecs
 from drydock.services.elbv2.api import Elbv2
+from drydock.services.functions.api import Lambda
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
 from drydock.services.service import Service
+from drydock.services.sns import Sns
 from drydock.services.ssm.api import Ssm
 from drydock.services.sts.api import Sts
 
@@ -21,7 +23,7 @@ from tests.emulator_process import ROOT
 
 PAGE = ROOT / "docs" / "operations.md"
 CLASSES: list[type[Service]] = [ApplicationAutoScaling, CloudFormation, CloudWatch, Ecs, Elbv2, Iam, Logs, Sts]
-OVER_MOTO: list[type[Service]] = [AutoScaling, Ec2, Ssm]
+OVER_MOTO: list[type[Service]] = [AutoScaling, Ec2, Lambda, Sns, Ssm]
 """Some operations of theirs are ours, the others moto's"""
 
 

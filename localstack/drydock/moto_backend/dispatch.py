@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from drydock.moto_backend import groups, lean, machines
+from drydock.moto_backend import functions, groups, lean, machines
 from drydock.moto_backend.rules import S3_WITHOUT_METHOD, host_for_moto
 
 Handler = Callable[[Any, str, Any], Any]
@@ -68,7 +68,7 @@ class Dispatcher:
 
     def send(self, head: dict[str, Any], body: bytes) -> Reply:
         """Answer a request. Raises NotInMoto; whatever else moto raises is a defect of moto."""
-        ours = {"ec2": machines, "autoscaling": groups}.get(head["service"])
+        ours = {"ec2": machines, "autoscaling": groups, "lambda": functions}.get(head["service"])
         if ours is not None and head["operation"] in ours.OPERATIONS:
             return Reply(200, [], ours.answer(head["account"], head["region"], head["operation"], body))
         split = urlsplit(head["url"])

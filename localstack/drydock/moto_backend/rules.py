@@ -48,9 +48,11 @@ MUTATING_READS = {
 
 # Operations that moto would answer by starting Docker containers or by reporting a deed that nobody did or would do.
 REFUSED = {
+    ("lambda", "CreateEventSourceMapping"): "Nobody would poll the source.",
+    ("lambda", "CreateFunctionUrlConfig"): "Nobody would serve the URL.",
     ("lambda", "Invoke"): "Drydock's own Lambda runs functions.",
     ("lambda", "InvokeAsync"): "Drydock's own Lambda runs functions.",
-    ("lambda", "InvokeWithResponseStream"): "Drydock's own Lambda runs functions.",
+    ("lambda", "InvokeWithResponseStream"): "Use Invoke, which answers when the function has ended.",
     ("ssm", "SendCommand"): "Drydock's own Systems Manager runs commands.",
     ("ec2", "CreateFleet"): "Use RunInstances or an Auto Scaling group.",
     ("ec2", "CreateImage"): "Put what the image would hold into the user data.",

@@ -86,7 +86,6 @@ def test_what_aws_refuses_is_refused_and_changes_nothing(lab, wrong: dict, code:
         {"ComparisonOperator": "GreaterThanUpperThreshold", "ThresholdMetricId": "a"},
         {"ComparisonOperator": "LessThanLowerThreshold"},
         {"ThresholdMetricId": "a"},
-        {"AlarmActions": [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"]},
         {"OKActions": [f"arn:aws:ssm:{REGION}:{ACCOUNT}:opsitem:1"]},
         {"AlarmActions": [f"arn:aws:automate:{REGION}:ec2:recover"]},
         {"EvaluationInterval": 60},

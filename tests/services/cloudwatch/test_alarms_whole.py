@@ -115,7 +115,7 @@ def test_errors_have_aws_s_codes_and_bad_input_changes_nothing(watched: Watched)
         ({"Period": 7}, "ValidationError"),
         ({"AlarmDescription": "x" * 1025}, "ValidationError"),
         ({"AlarmActions": ["x"]}, "ValidationError"),
-        ({"AlarmActions": ["arn:aws:lambda:us-east-1:000000000000:function:f"]}, "NotImplemented"),
+        ({"AlarmActions": ["arn:aws:ssm:us-east-1:000000000000:opsitem:1"]}, "NotImplemented"),
         ({"Statistic": "Best"}, "ValidationError"),
     ):
         with pytest.raises(ClientError) as caught:

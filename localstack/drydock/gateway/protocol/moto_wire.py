@@ -147,7 +147,12 @@ def _settled(value: Any) -> Any:
 
 def write(service: str, operation: str, protocol: str, result: dict[str, Any], request_id: str) -> WireResponse:
     """The answer in the operation's protocol."""
-    return _serialize(service, operation, protocol, result, request_id)
+    response = _serialize(service, operation, protocol, result, request_id)
+    shape = _model(service, operation).output_shape
+    for name, member in shape.members.items() if shape else ():
+        if member.serialization.get("location") == "statusCode" and name in result:
+            response.status = result[name]
+    return response
 
 
 def write_error(service: str, operation: str, protocol: str, error: AwsError, request_id: str) -> WireResponse:

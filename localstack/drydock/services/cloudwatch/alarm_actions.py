@@ -7,7 +7,7 @@ from drydock.request import Principal
 from drydock.services.cloudwatch import alarm_documents as documents
 from drydock.services.cloudwatch.actions import Actions
 from drydock.services.cloudwatch.model import AlarmSignal
-from drydock.services.iam.evaluation import Caller, compile_policy
+from drydock.services.iam.evaluation import Caller, lets_service
 from drydock.services.iam.patterns import ContextValue
 from drydock.services.service import Platform
 
@@ -61,15 +61,4 @@ def may_publish(policy: str, topic: str, signal: AlarmSignal) -> bool:
         "aws:sourceowner": signal.scope.account,
         "aws:securetransport": "true",
     }
-    try:
-        speaking = [
-            statement
-            for statement in compile_policy(policy)
-            if statement.principals is not None
-            and statement.principals.match(caller)
-            and statement.speaks_of("sns:Publish")
-            and statement.applies(topic, context)
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError):  # moto takes any text for a policy
-        return False
-    return bool(speaking) and all(statement.allow for statement in speaking)
+    return lets_service(policy, "sns:Publish", topic, caller, context)

@@ -168,6 +168,7 @@ class AlarmController:
     ) -> None:  # fmt: skip
         """Put an alarm in another state, write it down, see to what is due for it and to who looks at this alarm."""
         before, old = documents.state_of(alarm), alarm.state
+        earlier = {"reason": alarm.reason, "reason_data": alarm.reason_data or _parsed(alarm.told), "at": alarm.updated}
         alarm.state, alarm.reason, alarm.reason_data, alarm.told = state, reason, data, told
         alarm.updated = alarm.transitioned = now
         fire = True
@@ -179,7 +180,7 @@ class AlarmController:
         )
         told_data = data if data is not None else _parsed(told)
         if fire:
-            self._plan(alarm, old, now, told_data, values)
+            self._plan(alarm, old, now, told_data, values, earlier)
         self._repeated[scope, alarm.name] = now
         self._alarms.put(scope, alarm.name, alarm)
         signal = self.signal(scope, alarm, Due("", state, old, now, reason, told_data, list(values)))
@@ -187,17 +188,21 @@ class AlarmController:
             tell(signal)
         self.settle(scope, alarm.name, now)
 
-    def _plan(self, alarm: Alarm, old: str, now: float, data: dict[str, Any] | None, values: Sequence[float]) -> None:
+    def _plan(
+        self, alarm: Alarm, old: str, now: float, data: dict[str, Any] | None, values: Sequence[float],
+        before: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         if alarm.enabled:
             alarm.due += [
-                Due(arn, alarm.state, old, now, alarm.reason, data, list(values)) for arn in alarm.actions(alarm.state)
+                Due(arn, alarm.state, old, now, alarm.reason, data, list(values), before or {})
+                for arn in alarm.actions(alarm.state)
             ]
 
     def signal(self, scope: Scope, alarm: Alarm, due: Due) -> AlarmSignal:
         """What an action is told."""
         return AlarmSignal(
             scope, alarm.name, alarm.arn(scope), due.state, due.old_state, due.at, due.reason, due.reason_data,
-            tuple(due.values), alarm.described(scope),
+            tuple(due.values), alarm.described(scope), before=due.before,
         )  # fmt: skip
 
     # --- composite alarms ---------------------------------------------------------------------------------------------

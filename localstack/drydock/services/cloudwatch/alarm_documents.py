@@ -156,6 +156,78 @@ def message(signal: AlarmSignal) -> str:
     return text(document)
 
 
+def event(signal: AlarmSignal, unique: str) -> str:
+    """What a Lambda function is called with ("Event object sent from CloudWatch to Lambda"). ``unique``: a UUID, the id of
+    an alarm's single metric."""
+    document = {
+        "source": "aws.cloudwatch",
+        "alarmArn": signal.arn,
+        "accountId": signal.scope.account,
+        "time": stamp(signal.at),
+        "region": signal.scope.region,
+        "alarmData": {
+            "alarmName": signal.name,
+            "state": _state(signal.state, signal.reason, signal.reason_data, signal.at),
+            "previousState": _state(
+                signal.old_state, signal.before.get("reason"), signal.before.get("reason_data"), signal.before.get("at")
+            ),
+            "configuration": _event_configuration(signal.alarm, unique),
+        },
+    }
+    return text(document)
+
+
+def _state(value: str, reason: str | None, data: dict[str, Any] | None, at: float | None) -> dict[str, Any]:
+    document: dict[str, Any] = {"value": value}
+    if reason is not None:
+        document["reason"] = reason
+    if data is not None:
+        document["reasonData"] = text(data)
+    if at is not None:
+        document["timestamp"] = stamp(at)
+    return document
+
+
+def _event_configuration(alarm: dict[str, Any], unique: str) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    if alarm.get("AlarmDescription"):
+        document["description"] = alarm["AlarmDescription"]
+    if "AlarmRule" in alarm:
+        document["alarmRule"] = alarm["AlarmRule"]
+        for name in ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"):
+            if alarm.get(name) is not None:
+                document[name[0].lower() + name[1:]] = alarm[name]
+        return document
+    if "Metrics" in alarm:
+        document["metrics"] = [_event_query(query) for query in alarm["Metrics"]]
+        return document
+    metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
+    stat = {
+        "Metric": metric, "Period": alarm["Period"], "Stat": alarm.get("Statistic") or alarm.get("ExtendedStatistic"),
+    }  # fmt: skip
+    if alarm.get("Unit"):
+        stat["Unit"] = alarm["Unit"]
+    document["metrics"] = [_event_query({"Id": unique, "MetricStat": stat, "ReturnData": True})]
+    return document
+
+
+def _event_query(query: dict[str, Any]) -> dict[str, Any]:
+    """With dimensions as a mapping and the metric's name as ``name``."""
+    document = {name[0].lower() + name[1:]: value for name, value in query.items() if name != "MetricStat"}
+    if "MetricStat" in query:
+        given = query["MetricStat"]
+        metric = given["Metric"]
+        document["metricStat"] = {
+            "metric": {
+                "namespace": metric["Namespace"],
+                "name": metric["MetricName"],
+                "dimensions": {one["Name"]: one["Value"] for one in metric.get("Dimensions", [])},
+            },
+            **{name.lower(): given[name] for name in ("Period", "Stat", "Unit") if name in given},
+        }
+    return document
+
+
 def _trigger(alarm: dict[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     if "Metrics" not in alarm:

@@ -28,6 +28,8 @@ class Due:
     reason: str
     reason_data: dict[str, Any] | None
     values: list[float]
+    before: dict[str, Any] = field(default_factory=dict)
+    """The state before: ``reason``, ``reason_data`` and since when (``at``)"""
 
 
 @dataclass

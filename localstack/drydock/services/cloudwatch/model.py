@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from drydock.store import Scope
@@ -72,3 +72,5 @@ class AlarmSignal:
     alarm: dict[str, Any]
     """As DescribeAlarms shows it: Threshold, ComparisonOperator, Period, MetricName, ..."""
     repeated: bool = False
+    before: dict[str, Any] = field(default_factory=dict)
+    """Of the old state: ``reason``, ``reason_data`` and since when (``at``), as far as it is known"""

@@ -13,10 +13,10 @@ from drydock.clock import Clock
 from drydock.images.standins import Image
 from drydock.runtime.interface import ContainerSpec, Exit, Mount, Runtime, RuntimeFailure
 from drydock.services.ecs import rules, startup
-from drydock.services.ecs.awslogs import LogStream
 from drydock.services.ecs.health import Check, Health, after
 from drydock.services.ecs.model import Container, Task
 from drydock.services.ecs.startup import Seen
+from drydock.services.log_stream import LogStream
 from drydock.services.stopping import hasten
 
 log = logging.getLogger(__name__)

@@ -19,11 +19,11 @@ from drydock.clock import Clock
 from drydock.errors import AwsError
 from drydock.runtime.interface import Mount, NoCapacity, RuntimeFailure
 from drydock.services.ecs import awslogs, lifecycle, overrides, rules, secrets, startup
-from drydock.services.ecs.awslogs import LogStream
 from drydock.services.ecs.containers import ContainerRun
 from drydock.services.ecs.model import Container, Task, TaskDefinition
 from drydock.services.ecs.pulling import Pull, PullFailed
 from drydock.services.ecs.task_network import NetworkFailed, PortTaken, TaskNetwork
+from drydock.services.log_stream import LogStream
 from drydock.store import Scope
 
 if TYPE_CHECKING:

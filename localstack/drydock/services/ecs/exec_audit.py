@@ -16,8 +16,8 @@ from typing import Any
 
 from drydock.clock import Clock
 from drydock.errors import AwsError
-from drydock.services.ecs.awslogs import LogStream
 from drydock.services.ecs.exec_rules import NOT_ENCRYPTED, Audit
+from drydock.services.log_stream import LogStream
 
 log = logging.getLogger(__name__)
 LARGEST_OBJECT = 64 << 20

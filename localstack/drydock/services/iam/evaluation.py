@@ -228,3 +228,19 @@ def evaluate_trust(document: str, action: str, caller: Caller, context: Context)
         if how != "direct":
             allowed, how = Decision(True, policy="trust policy", statement=statement.name), named
     return allowed, how
+
+
+def lets_service(document: str, action: str, resource: str, caller: Caller, context: Context) -> bool:
+    """Whether a resource's policy lets an AWS service do something with it: somebody must allow and nobody deny."""
+    try:
+        speaking = [
+            statement
+            for statement in compile_policy(document)
+            if statement.principals is not None
+            and statement.principals.match(caller)
+            and statement.speaks_of(action)
+            and statement.applies(resource, context)
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):  # moto takes any text for a policy
+        return False
+    return bool(speaking) and all(statement.allow for statement in speaking)
