@@ -7,6 +7,7 @@ from drydock.services.cloudformation.types import (
     balancing,
     containers,
     dashboards,
+    functions,
     gateways,
     groups,
     identity,
@@ -35,6 +36,7 @@ TABLE: dict[str, ResourceType] = {
         scaling,
         alarms,
         dashboards,
+        functions,
     )
     for kind in module.TYPES
 }
