@@ -42,14 +42,29 @@ F = Function.of(FACTS, ())
     ],
 )
 def test_names(given: str, qualifier: str | None, found: tuple[str, str]) -> None:
-    assert rules.parsed_name(given, qualifier) == found
+    assert rules.parsed_name(given, qualifier, SCOPE) == found
 
 
 @pytest.mark.parametrize(("given", "qualifier"), [("a b", None), ("f:1", "2"), ("arn:aws:s3:::f", None), ("", None)])
 def test_names_that_are_none(given: str, qualifier: str | None) -> None:
     with pytest.raises(AwsError) as caught:
-        rules.parsed_name(given, qualifier)
+        rules.parsed_name(given, qualifier, SCOPE)
     assert caught.value.code == "InvalidParameterValueException"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("arn:aws:lambda:us-east-1:123456789012:function:f",
+         "Functions from 'us-east-1' are not reachable in this region ('eu-west-1')"),
+        ("arn:aws:lambda:eu-west-1:999999999999:function:f",
+         "Function not found: arn:aws:lambda:eu-west-1:999999999999:function:f"),
+    ],
+)  # fmt: skip
+def test_functions_of_others(given: str, message: str) -> None:
+    with pytest.raises(AwsError) as caught:
+        rules.parsed_name(given, None, SCOPE)
+    assert (caught.value.code, caught.value.message) == ("ResourceNotFoundException", message)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class Lambda(Service):
         """Wait for the answer, or accept the event, or (DryRun) only look."""
         kind = params.get("InvocationType") or "RequestResponse"
         scope = request.scope
-        name, qualifier = rules.parsed_name(params["FunctionName"], params.get("Qualifier"))
+        name, qualifier = rules.parsed_name(params["FunctionName"], params.get("Qualifier"), scope)
         function = await self._find(scope, name, qualifier, with_code=kind == "RequestResponse")
         event = rules.event_of(_bytes(params.get("Payload")), kind == "Event")
         if kind == "DryRun":
@@ -130,8 +130,8 @@ class Lambda(Service):
 
     async def act(self, arn: str, signal: AlarmSignal) -> None:
         """An alarm's action: the function gets an event, if its policy lets CloudWatch alarms. Raises AwsError."""
-        name, qualifier = rules.parsed_name(arn, None)
-        scope = Scope(signal.scope.account, arn.split(":")[3])
+        scope = signal.scope
+        name, qualifier = rules.parsed_name(arn, None, scope)
         function = await self._runnable(scope, name, qualifier)
         caller = Caller(scope.account, service=ALARMS)
         context = {"aws:sourcearn": signal.arn, "aws:sourceaccount": scope.account}

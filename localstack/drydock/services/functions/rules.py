@@ -28,8 +28,9 @@ _NAME = re.compile(
 )
 
 
-def parsed_name(given: str, qualifier: str | None) -> tuple[str, str]:
-    """Name and qualifier ("" if there is none) of a FunctionName in any of its forms. Raises InvalidParameterValue."""
+def parsed_name(given: str, qualifier: str | None, scope: Scope) -> tuple[str, str]:
+    """Name and qualifier ("" if there is none) of a FunctionName in any of its forms, asked for in an account and region.
+    Raises InvalidParameterValue, ResourceNotFound."""
     match = _NAME.fullmatch(given)
     if match is None:
         raise AwsError("InvalidParameterValueException", f"Invalid function name: {given}", status=400)  # (?)
@@ -40,6 +41,11 @@ def parsed_name(given: str, qualifier: str | None) -> tuple[str, str]:
             "The derived qualifier from the function name does not match the specified qualifier.",
             status=400,
         )
+    if match["region"] not in (None, scope.region):
+        message = f"Functions from '{match['region']}' are not reachable in this region ('{scope.region}')"
+        raise AwsError("ResourceNotFoundException", message, status=404)
+    if match["account"] not in (None, scope.account):
+        raise not_found(given)
     return match["name"], qualifier or within
 
 
