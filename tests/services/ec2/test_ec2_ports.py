@@ -51,7 +51,8 @@ def test_a_program_is_reached_at_the_public_address(yard: Yard) -> None:
     both = [yard.booted(script, SecurityGroupIds=[group(yard, 8081)])[0]]
     address = yard.describe(both[0])["PublicIpAddress"]
     wait_until(lambda: page(f"http://{address}:8081/") == "one", "it answers", lambda: page(f"http://{address}:8081/"))
-    assert "timed out" in page(f"http://{address}:8082/")
+    closed = f"http://{address}:8082/"  # refused until the program listens
+    wait_until(lambda: "timed out" in page(closed), "nobody is let in there", lambda: page(closed))
     yard.ec2.terminate_instances(InstanceIds=both)
     yard.until(both[0], "terminated")
     assert "refused" in page(f"http://{address}:8081/")
