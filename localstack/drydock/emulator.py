@@ -180,6 +180,7 @@ class Emulator:
     async def start(self) -> None:
         """Serve, then begin the controllers. Raises UserError."""
         self._closing = asyncio.Event()
+        await asyncio.to_thread(self.functions.clean)
         await self._server.listen(self.socket)
         await self.runtime.start(self._runtime_lost)
         await self._inside.listen(self.runtime)

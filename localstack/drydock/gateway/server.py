@@ -42,8 +42,11 @@ class LingeringTransport:
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.real = transport
         self._loop = loop
-        self.write = transport.write
         self._end: asyncio.TimerHandle | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._end is None:
+            self.real.write(data)
 
     def close(self) -> None:
         if self.is_closing():

@@ -18,7 +18,7 @@ import botocore
 from botocore import loaders
 
 from drydock.botocore_models import PlainModels
-from drydock.moto_backend import addresses, groups, machines, parameters, public_addresses, subnets
+from drydock.moto_backend import addresses, functions, groups, machines, parameters, public_addresses, subnets
 from drydock.moto_backend.trusted_iam import TrustedIams
 from drydock.packages import without_code
 
@@ -199,5 +199,6 @@ def import_service(module: str) -> Any:
     if module == "awslambda":
         models: Any = importlib.import_module("moto.awslambda.models")
         models.iam_backends = TrustedIams()
+        functions.adapt()
         models.DockerModel._DockerModel__docker_client = None  # its objects leave theirs out when they are pickled
     return urls

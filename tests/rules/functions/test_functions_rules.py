@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drydock.errors import AwsError
+from drydock.errors import AwsError, NotImplementedByDrydock
 from drydock.services.functions import archives, metrics, rules
 from drydock.services.functions.archives import BadArchive, unpack
 from drydock.services.functions.model import Function
@@ -21,7 +21,7 @@ SCOPE = Scope("123456789012", "eu-west-1")
 FACTS = {
     "name": "f", "arn": "arn:aws:lambda:eu-west-1:123456789012:function:f", "version": "$LATEST", "package": "Zip",
     "runtime": "python3.12", "handler": "m.h", "role": "arn:aws:iam::123456789012:role/r", "memory": 128, "timeout": 3,
-    "environment": {"X": "1", "AWS_REGION": "nowhere"}, "policy": "{}", "reserved": None, "async": {},
+    "environment": {"X": "1", "AWS_REGION": "nowhere"}, "policy": "{}", "reserved": None, "async": {}, "weights": {},
 }  # fmt: skip
 F = Function.of(FACTS, ())
 
@@ -136,6 +136,35 @@ def test_retries_of_events(failures: int, retries: int, now: float, due: float |
     assert rules.next_try(failures, accepted=0.0, function=function, now=now) == due
 
 
+def test_what_could_not_be_begun_is_tried_for_six_hours_at_longer_and_longer_intervals() -> None:
+    waits = [rules.begun_again(delays, accepted=0.0, oldest=21600.0, now=1000.0) for delays in range(1, 11)]
+    assert waits == [1000.0 + wait for wait in (1, 2, 4, 8, 16, 32, 64, 128, 256, 300)]
+    assert rules.begun_again(1, accepted=0.0, oldest=1000.5, now=1000.0) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (rules.throttled(), True),
+        (AwsError("ServiceException", status=500), True),
+        (AwsError("ServiceUnavailable", status=503), True),
+        (rules.not_found("f"), False),
+        (NotImplementedByDrydock("lambda", "Invoke"), False),
+        (AwsError("InvalidParameterValueException", status=400), False),
+        (AwsError("ValidationError"), False),
+    ],
+)
+def test_which_errors_may_pass(error: AwsError, passes: bool) -> None:
+    assert rules.may_pass(error) is passes
+
+
+@pytest.mark.parametrize(
+    ("draw", "version"), [(0.0, "1"), (0.09, "1"), (0.1, "2"), (0.29, "2"), (0.31, ""), (0.99, "")]
+)
+def test_versions_of_an_alias_with_weights(draw: float, version: str) -> None:
+    assert rules.version_for(draw, {"2": 0.2, "1": 0.1}) == version
+
+
 def test_retries_are_two_within_six_hours_unless_somebody_says_otherwise() -> None:
     assert (F.retries, F.oldest) == (2, 21600.0)
     told = Function.of({**FACTS, "async": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}}, ())
@@ -149,6 +178,11 @@ def test_retries_are_two_within_six_hours_unless_somebody_says_otherwise() -> No
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:1:q"}}, "DeadLetterConfig"),
         ({"DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:eu-west-1:1:q"}}}, "DestinationConfig"),
         ({"FileSystemConfigs": [{}]}, "FileSystemConfigs"),
+        ({"LoggingConfig": {"LogFormat": "JSON"}}, "LoggingConfig"),
+        ({"LoggingConfig": {"LogGroup": "mine"}}, "LoggingConfig"),
+        ({"LoggingConfig": {"LogFormat": "Text"}, "PackageType": "Zip"}, ""),
+        ({"Code": {"ImageUri": "x"}}, "Container images"),
+        ({"Code": {"S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "1"}}, "S3ObjectVersion"),
         ({"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}, "DeadLetterConfig": {}, "DestinationConfig": {}}, ""),
         ({}, ""),
     ],
@@ -201,6 +235,15 @@ def _link() -> bytes:
     return made.getvalue()
 
 
+def _damaged() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("out.txt", bytes(range(256)) * 40)
+    content = bytearray(made.getvalue())
+    content[45:60] = b"\xff" * 15
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     "archive",
     [
@@ -210,6 +253,7 @@ def _link() -> bytes:
         zipped(**{"a__..__..__out.py": b"x"}),
         zipped(**{"__tmp__out.py": b"x"}),
         _link(),
+        _damaged(),
     ],
 )
 def test_archives_that_nothing_is_made_of(tmp_path: Path, archive: bytes) -> None:

@@ -94,3 +94,15 @@ def test_a_function_that_cannot_be_leaves_nothing(stacks: Stacks, aws: Callable[
     stacks.create("s", refused, expect="ROLLBACK_COMPLETE", Capabilities=["CAPABILITY_IAM"])
     assert "VpcConfig: leave it out" in "\n".join(one.get("ResourceStatusReason", "") for one in stacks.events("s"))
     assert aws("lambda").list_functions()["Functions"] == []
+
+
+def test_a_version_that_would_be_the_one_there_is(stacks: Stacks, aws: Callable[..., Any]) -> None:
+    """Its code has not changed: the update fails, and the version that the alias has stays."""
+    stacks.create("s", template("old"), Capabilities=["CAPABILITY_IAM"])
+    changed = template("old")
+    changed["Resources"]["First"]["Properties"]["Description"] = "again"
+    stacks.update("s", changed, expect="UPDATE_ROLLBACK_COMPLETE", Capabilities=["CAPABILITY_IAM"])
+    told = "\n".join(one.get("ResourceStatusReason", "") for one in stacks.events("s"))
+    assert "A version for this Lambda function exists ( 1 ). Modify the function to create a new version." in told
+    answer = aws("lambda").invoke(FunctionName=f"{stacks.physical('s', 'Worker')}:live", Payload=b"1")
+    assert json.loads(answer["Payload"].read()) == "old -"

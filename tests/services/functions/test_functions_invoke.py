@@ -63,6 +63,7 @@ def test_it_runs_and_answers(room: Room, account: str) -> None:
          "Syntax error in module 'm': expected ':' (m.py, line 1)"),
         ("def h(event, context):\n    return {1, 2}\n", "Runtime.MarshalError",
          "Unable to marshal response: Object of type set is not JSON serializable"),
+        ("import os\nTABLE = os.environ['TABLE']\n", "KeyError", "'TABLE'"),
     ],
 )  # fmt: skip
 def test_errors_of_the_code(room: Room, text: str, kind: str, message: str) -> None:
@@ -70,8 +71,109 @@ def test_errors_of_the_code(room: Room, text: str, kind: str, message: str) -> N
     told, error = room.invoke()
     assert (error, told["errorType"], told["errorMessage"]) == ("Unhandled", kind, message)
     assert room.lines(pattern=f'"[ERROR] {kind}: "')
+    if kind == "KeyError":
+        assert told["stackTrace"][0].startswith('  File "/var/task/m.py", line 2, in <module>\n')
     if kind == "ValueError":
         assert told["stackTrace"] == ["  File \"/var/task/m.py\", line 2, in h\n    raise ValueError('no')\n"]
+
+
+def test_the_request_s_id_is_the_invocation_s(room: Room) -> None:
+    room.function("def h(event, context): return context.aws_request_id\n")
+    answer = room.lam.invoke(FunctionName="f")
+    assert json.loads(answer["Payload"].read()) == answer["ResponseMetadata"]["RequestId"]
+
+
+def test_logging(room: Room) -> None:
+    room.function(
+        "import logging\nlog = logging.getLogger()\nlog.setLevel('INFO')\n"
+        "def h(event, context):\n    log.info('seen')\n    logging.getLogger('x').debug('unseen')\n    return context.aws_request_id\n"
+    )
+    request = room.invoke()[0]
+    (line,) = [line for line in room.lines() if "seen" in line]
+    level, _, told, message = line.split("\t")
+    assert (level, told, message) == ("[INFO]", request, "seen")
+
+
+def test_what_a_function_leaves_instead_of_an_answer(room: Room) -> None:
+    """It cannot make the emulator read another file, wait for ever, or fail."""
+    room.function(
+        "import os\ndef h(event, context):\n    path = '/var/exchange/answer.json'\n"
+        "    if event == 'link': os.symlink('/etc/passwd', path)\n"
+        "    elif event == 'pipe': os.mkfifo(path)\n"
+        "    else: open(path, 'w').write(event)\n"
+        "    os._exit(0)\n"
+    )
+    rest = ', "log": "", "payload": "1", "failed": false}'
+    numbers = ('{"took": NaN, "init": 0, "memory": 1', '{"took": -1, "init": 0, "memory": 1')
+    for left in ("link", "pipe", "", "[]", *(one + rest for one in numbers)):
+        told, error = room.invoke(left)
+        assert error and told["errorMessage"].endswith("Runtime exited without providing a reason"), left
+
+
+def test_text_that_is_none(room: Room) -> None:
+    """Half a surrogate pair is no text that can be sent, and harms nobody."""
+    room.function("def h(event, context):\n    if event: raise ValueError(event)\n    return chr(0xd800)\n")
+    told, error = room.invoke()
+    assert error and told["errorType"] == "Runtime.MarshalError"
+    told, error = room.invoke("\ud800")
+    assert error and told["errorType"] == "ValueError"
+
+
+def test_functions_invoke_functions(room: Room) -> None:
+    """As many of them as there are places: none waits for another's place."""
+    room.iam.put_role_policy(RoleName="function", PolicyName="invoke", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}}))  # fmt: skip
+    room.function("def h(event, context): return 'inner'\n", name="inner")
+    room.function(
+        "import boto3, json\ndef h(event, context):\n"
+        "    return json.load(boto3.client('lambda').invoke(FunctionName='inner')['Payload'])\n",
+        Timeout=900,
+    )
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(room.invoke, [1] * 10)) == [("inner", "")] * 10
+
+
+def test_an_alias_with_weights(room: Room) -> None:
+    room.function("def h(event, context): return context.function_version\n")
+    room.lam.publish_version(FunctionName="f")
+    room.lam.update_function_code(
+        FunctionName="f", ZipFile=zipped(m="def h(event, context): return 'two'\n"), Publish=True
+    )
+    room.lam.create_alias(
+        FunctionName="f", Name="live", FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}}
+    )
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        told = [answer for answer, _ in pool.map(lambda _: room.invoke(Qualifier="live"), range(24))]
+    assert {"1", "two"} == set(told)
+
+
+def test_versions_have_their_numbers_for_ever(room: Room) -> None:
+    room.function("def h(event, context): return 1\n")
+
+    def published(text: str) -> Any:
+        room.lam.update_function_code(FunctionName="f", ZipFile=zipped(m=f"def h(event, context): return {text}\n"))
+        return room.lam.publish_version(FunctionName="f")["Version"]
+
+    assert [published("1"), published("2"), published("3")] == ["1", "2", "3"]
+    assert room.lam.publish_version(FunctionName="f")["Version"] == "3"  # nothing has changed
+    room.lam.delete_function(FunctionName="f", Qualifier="2")
+    assert published("4") == "4"
+    assert [room.invoke(Qualifier=version)[0] for version in ("1", "3", "4")] == [1, 3, 4]
+
+
+def test_an_account_that_is_reset_has_no_functions_left(tmp_path: Path) -> None:
+    with EmulatorProcess(tmp_path / "state", "--speed", "100") as emulator:
+        room = Room(emulator.client)
+        room.function("import time\ndef h(event, context):\n    print('begun')\n    time.sleep(1000)\n", Timeout=900)
+        room.lam.invoke(FunctionName="f", InvocationType="Event")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(room.invoke)
+            wait_until(lambda: room.lines().count("begun") == 2, "both run", emulator.output)
+            emulator.get("/_drydock/reset", {"account": "000000000000"})
+            asked.exception(30)
+        assert list((tmp_path / "state" / "functions").iterdir()) == []
+        assert emulator.faults() == []
+        assert room.lam.list_functions()["Functions"] == []
 
 
 def test_it_is_cut_off_after_its_time(room: Room) -> None:
@@ -151,6 +253,11 @@ def test_what_is_refused_runs_nothing(room: Room) -> None:
     assert room.lines() == []
     with pytest.raises(ClientError, match="VpcConfig: leave it out"):
         room.function("", name="inside", VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]})
+    with pytest.raises(ClientError, match="Could not unzip uploaded file") as caught:
+        room.lam.create_function(
+            FunctionName="bad", Runtime="python3.12", Handler="m.h", Role=room.role, Code={"ZipFile": b"none"}
+        )
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterValueException"
     with pytest.raises(ClientError, match="Nobody would serve the URL"):
         room.lam.create_function_url_config(FunctionName="f", AuthType="NONE")
     topic = room.aws("sns").create_topic(Name="t")["TopicArn"]

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import io
+import lzma
 import shutil
 import stat
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO
 
 from drydock.services.functions.rules import LARGEST_UNZIPPED
+
+UNREADABLE = "Could not unzip uploaded file. Please check your file, then try to upload again."
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, RuntimeError, EOFError, ValueError,
+)  # fmt: skip
+"""What the library raises for what is no archive, is cut off, or is packed in a way it does not know"""
 
 
 class BadArchive(Exception):
@@ -23,12 +32,25 @@ def unpack(archive: bytes, folder: Path) -> None:
         return
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            if sum(entry.file_size for entry in opened.infolist()) > LARGEST_UNZIPPED:
-                raise BadArchive(f"Unzipped size must be smaller than {LARGEST_UNZIPPED} bytes")
+            _check_size(opened)
             for entry in opened.infolist():
                 _extract(opened, entry, folder)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise BadArchive(f"Could not unzip uploaded file: {error}") from error
+    except _BROKEN as error:
+        raise BadArchive(UNREADABLE) from error
+
+
+def check(archive: bytes) -> None:
+    """What Lambda looks at when it is given one. Raises BadArchive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            _check_size(opened)
+    except _BROKEN as error:
+        raise BadArchive(UNREADABLE) from error
+
+
+def _check_size(opened: zipfile.ZipFile) -> None:
+    if sum(entry.file_size for entry in opened.infolist()) > LARGEST_UNZIPPED:
+        raise BadArchive(f"Unzipped size must be smaller than {LARGEST_UNZIPPED} bytes")
 
 
 def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:

@@ -34,6 +34,8 @@ class Function:
     """Of an asynchronous invocation that failed"""
     oldest: float
     """Seconds after which an asynchronous invocation is given up"""
+    weights: dict[str, float] = field(default_factory=dict)
+    """Of an alias: other versions, and which part of the invocations they get"""
     archives: tuple[bytes, ...] = ()
     """ZIP files: its code's, then its layers'"""
 
@@ -58,7 +60,8 @@ class Function:
             **{name: facts[name] for name in kept},
             reserved=None if facts["reserved"] is None else int(facts["reserved"]),
             retries=int(rules.get("MaximumRetryAttempts", 2)),
-            oldest=float(rules.get("MaximumEventAgeInSeconds", 21600)),
+            oldest=float(rules.get("MaximumEventAgeInSeconds", 21600.0)),
+            weights={version: float(weight) for version, weight in facts["weights"].items()},
             archives=archives,
         )
 
@@ -101,3 +104,5 @@ class Queued:
     due: float
     """When it is to be tried (again)"""
     failures: int = 0
+    delays: int = 0
+    """How often in a row it could not even be begun"""

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from drydock.errors import AwsError
+from drydock.errors import AwsError, UserError
 from drydock.services.functions import rules
 from drydock.services.functions.model import Function, Order, Outcome, Queued
 from drydock.services.service import Platform
 from drydock.store import Scope
 
 log = logging.getLogger(__name__)
-THROTTLED_FOR = 1.0
-"""Lab seconds until one that was throttled is tried again ("from 1 second ... up to 5 minutes": always the first here)"""
 
 Find = Callable[[Scope, str, str], Awaitable[Function]]
 Invoke = Callable[[Scope, Function, Order], Awaitable[Outcome]]
@@ -47,15 +46,16 @@ class Queue:
             self._drive(scope, queued)
 
     async def stop(self, account: str | None = None) -> None:
-        """Let go of those of an account, or of all; they remain in the store."""
-        ended = [key for key in self._driving if account in (None, key[0].account)]
-        tasks = [self._driving.pop(key) for key in ended]
+        """Let go of those of an account, or of all; they remain in the store. An invocation that is under way goes on."""
+        tasks = [task for key, task in self._driving.items() if account in (None, key[0].account)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _drive(self, scope: Scope, queued: Queued) -> None:
         key = (scope, queued.request_id)
+        if key in self._driving:
+            return
         task = self._platform.spawn(self._work(scope, queued), f"event for function {queued.name}")
         self._driving[key] = task
         task.add_done_callback(lambda _: self._driving.pop(key, None))
@@ -64,37 +64,44 @@ class Queue:
         clock = self._platform.clock(scope.account)
         while self._queued.get(scope, queued.request_id) is queued:
             await clock.sleep_until(queued.due)
-            try:
-                function = await self._find(scope, queued.name, queued.qualifier)
-            except AwsError as error:
-                log.info("an event for function %s is dropped: %s", queued.name, error)
-                break
-            arn = rules.arn_of(scope, queued.name, queued.qualifier)
-            order = Order(queued.request_id, arn, queued.event, queued.client_context)
-            outcome = None
-            try:
-                outcome = await self._invoke(scope, function, order)
-                failed = bool(outcome.error)
-            except AwsError as error:
-                if error.code == "TooManyRequestsException" and clock.now() - queued.accepted < function.oldest:
-                    self._again(scope, queued, clock.now() + THROTTLED_FOR)
-                    continue
-                log.info("an event for function %s failed: %s", queued.name, error)
-                failed = True
-            if not failed:
-                break
-            queued.failures += 1
-            due = rules.next_try(queued.failures, queued.accepted, function, clock.now())
+            due = await self._attempt(scope, queued)
+            if self._queued.get(scope, queued.request_id) is not queued:
+                return  # the account was reset meanwhile
             if due is None:
-                self._dropped(scope, function.name)
-                log.info("an event for function %s is given up after %d failures", queued.name, queued.failures)
-                break
-            self._again(scope, queued, due)
-        if self._queued.get(scope, queued.request_id) is queued:
-            self._queued.delete(scope, queued.request_id)
+                self._queued.delete(scope, queued.request_id)
+            else:
+                queued.due = due
+                self._queued.put(scope, queued.request_id, queued)
             self._platform.store.commit()
 
-    def _again(self, scope: Scope, queued: Queued, due: float) -> None:
-        queued.due = due
-        self._queued.put(scope, queued.request_id, queued)
-        self._platform.store.commit()
+    async def _attempt(self, scope: Scope, queued: Queued) -> float | None:
+        """When it is to be tried again; None: it has succeeded, or is given up."""
+        clock, oldest = self._platform.clock(scope.account), rules.OLDEST
+        try:
+            function = await self._find(scope, queued.name, queued.qualifier)
+            oldest = function.oldest
+            if function.reserved == 0:
+                log.info("an event for function %s is given up: its reserved concurrency is zero", queued.name)
+                self._dropped(scope, queued.name)
+                return None
+            arn = rules.arn_of(scope, queued.name, queued.qualifier)
+            outcome = await self._invoke(
+                scope, function, Order(queued.request_id, arn, queued.event, queued.client_context)
+            )
+        except (AwsError, UserError, OSError, sqlite3.Error) as error:
+            log.info("an event for function %s could not be handled: %s", queued.name, error)
+            if isinstance(error, AwsError) and not rules.may_pass(error):
+                due = None
+            else:
+                queued.delays += 1
+                due = rules.begun_again(queued.delays, queued.accepted, oldest, clock.now())
+        else:
+            queued.delays = 0
+            if not outcome.error:
+                return None
+            queued.failures += 1
+            due = rules.next_try(queued.failures, queued.accepted, function, clock.now())
+        if due is None:
+            log.info("an event for function %s is given up", queued.name)
+            self._dropped(scope, queued.name)
+        return due

@@ -19,6 +19,9 @@ LARGEST_SYNCHRONOUS = 6 << 20
 LARGEST_ASYNCHRONOUS = 1 << 20
 LARGEST_RESPONSE = 6_291_556
 LARGEST_UNZIPPED = 262_144_000
+OLDEST = 21600.0
+"""Seconds after which an asynchronous invocation is given up, if nobody says otherwise"""
+LONGEST_DELAY = 300.0
 RETRY_AFTER = (60.0, 120.0)
 """Lab seconds before the first and the second retry of an asynchronous invocation that failed ("Lambda waits one minute
 before the second attempt, two minutes before the third")"""
@@ -105,7 +108,18 @@ def not_done(params: dict[str, Any]) -> str:
         return "DestinationConfig: leave it out, and have the function publish what it has to say."
     if params.get("FileSystemConfigs"):
         return "FileSystemConfigs: leave them out."
-    return ""
+    logging = params.get("LoggingConfig") or {}
+    if logging.get("LogGroup") or logging.get("LogFormat", "Text") != "Text":
+        return "LoggingConfig: leave it out; functions log text into /aws/lambda/NAME."
+    return _code_not_done({**params, **(params.get("Code") or {})})
+
+
+def _code_not_done(code: dict[str, Any]) -> str:
+    if code.get("ImageUri") or code.get("PackageType", "Zip") != "Zip":
+        return "Container images as functions: use a .zip archive."
+    if code.get("S3ObjectVersion"):
+        return "S3ObjectVersion: leave it out; the newest object is taken."
+    return "SourceKMSKeyArn: leave it out." if code.get("SourceKMSKeyArn") else ""
 
 
 # --- what is logged ---------------------------------------------------------------------------------------------------
@@ -216,6 +230,28 @@ def next_try(failures: int, accepted: float, function: Function, now: float) -> 
         return None
     due = now + RETRY_AFTER[min(failures, len(RETRY_AFTER)) - 1]
     return due if due - accepted <= function.oldest else None
+
+
+def may_pass(error: AwsError) -> bool:
+    """Whether an error is none of the function's: throttled, or nothing to run it in just now. What is lacking here (501)
+    stays so."""
+    return error.status == 429 or (error.status or 400) in (500, 502, 503, 504)
+
+
+def begun_again(delays: int, accepted: float, oldest: float, now: float) -> float | None:
+    """When an asynchronous invocation that could not be begun (throttled, no environment) is tried again: after 1 second,
+    and twice as long each time, up to 5 minutes; None: it is too old by then."""
+    due = now + min(2.0 ** (delays - 1), LONGEST_DELAY)
+    return due if due - accepted <= oldest else None
+
+
+def version_for(draw: float, weights: dict[str, float]) -> str:
+    """Which version of an alias with weights an invocation gets; ``draw`` is at least 0 and below 1. Empty: its own."""
+    for version, weight in sorted(weights.items()):
+        draw -= weight
+        if draw < 0:
+            return version
+    return ""
 
 
 def qualifier_or_latest(qualifier: str) -> str | None:

@@ -12,7 +12,10 @@ import contextlib
 import importlib.util
 import json
 import logging
+import math
+import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -43,6 +46,8 @@ AT_ONCE = 10
 """Environments on this machine; further invocations wait for one to end"""
 LOOK_AGAIN = 0.02
 """Real seconds between two looks whether the code has been loaded"""
+LARGEST_ANSWER = 64 << 20
+"""Bytes of the file with it: the answer's 6 MiB in JSON's escapes, and a log"""
 TAIL = 4096
 """Bytes of the log that a caller may ask for"""
 _INSIDE = Path(__file__).parent / "inside"
@@ -98,7 +103,16 @@ class Run:
     name: str
     """Of its sandbox and container"""
     folder: Path
-    ended: asyncio.Future[Exit]
+    ended: asyncio.Future[Exit] | None = None
+    """From the start of its container on"""
+    abandoned: bool = False
+    """Nobody wants its answer: the account was reset, or the emulator ends"""
+    work: asyncio.Task[tuple[Outcome, float]] | None = None
+
+    def end(self) -> None:
+        """What runs, if anything does, counts as killed."""
+        if self.ended is not None and not self.ended.done():
+            self.ended.set_result(Exit(137))
 
 
 class Runner:
@@ -119,42 +133,61 @@ class Runner:
         self._endpoint = endpoint
         self._folder = platform.state / "functions"
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._keys: set[str] = set()
+        """Access keys of the functions that run"""
         self.running: dict[str, Run] = {}
 
     def clean(self) -> None:
         """What an earlier life of the emulator left. Blocks."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def lost(self, account: str | None) -> None:
-        """The environments of an account, or all, are no more: the runtime is gone, or the account was reset."""
+    def lost(self) -> None:
+        """The runtime is gone, and what ran in it."""
         for run in self.running.values():
-            if account in (None, run.scope.account) and not run.ended.done():
-                run.ended.set_result(Exit(137))
+            run.end()
 
-    async def run(self, scope: Scope, function: Function, order: Order) -> tuple[Outcome, float]:
-        """How it ended, and how many seconds the handler took. Raises AwsError if there is no environment to be had."""
-        reason = self._iam.check_assumable(function.role, SERVICE)
-        if reason:
+    async def abandon(self, account: str | None) -> None:
+        """End those of an account, or all; returns when nothing is left of them."""
+        runs = [run for run in self.running.values() if account in (None, run.scope.account)]
+        for run in runs:
+            run.abandoned = True
+            run.end()
+        await asyncio.gather(*(run.work for run in runs if run.work is not None), return_exceptions=True)
+
+    async def run(self, scope: Scope, function: Function, order: Order, access_key: str) -> tuple[Outcome, float]:
+        """How it ended, and how many seconds the handler took. ``access_key`` is the caller's: a function that invokes
+        another takes no second place. Goes on to its end when whoever awaits it is cancelled. Raises AwsError if there
+        is no environment to be had."""
+        if self._iam.check_assumable(function.role, SERVICE):
             message = "The role defined for the function cannot be assumed by Lambda."
             raise AwsError("InvalidParameterValueException", message, status=400)
         name = f"function-{uuid.uuid4().hex}"
-        run = Run(scope, function, name, self._folder / name, asyncio.get_running_loop().create_future())
-        self.running[name] = run
+        run = self.running[name] = Run(scope, function, name, self._folder / name)
+        place = contextlib.nullcontext() if access_key in self._keys else self._room
+        run.work = asyncio.create_task(self._work(run, order, place), name=f"function {function.name}")
+        run.work.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, if nobody waits any more
+        return await asyncio.shield(run.work)
+
+    async def _work(
+        self, run: Run, order: Order, place: contextlib.AbstractAsyncContextManager[None]
+    ) -> tuple[Outcome, float]:
         try:
-            async with self._room:
+            async with place:
+                if run.abandoned:
+                    raise RuntimeFailure("it is not wanted any more")
                 return await self._run(run, order)
         except (RuntimeFailure, OSError) as error:
-            log.warning("function %s could not be run: %s", function.name, error)
+            log.warning("function %s could not be run: %s", run.function.name, error)
             raise AwsError("ServiceException", f"No environment could be made: {error}", status=500) from error
         finally:
-            del self.running[name]
+            del self.running[run.name]
             await asyncio.to_thread(shutil.rmtree, run.folder, ignore_errors=True)
 
     async def _run(self, run: Run, order: Order) -> tuple[Outcome, float]:
         function, clock = run.function, self._platform.clock(run.scope.account)
-        credential = self._iam.issue_session(
-            run.scope.account, function.role, function.name, max(900.0, 2.0 * function.timeout)
-        )
+        lasts = max(900.0, 2.0 * function.timeout)
+        credential = self._iam.issue_session(run.scope.account, function.role, function.name, lasts)
+        self._keys.add(credential.access_key_id)
         try:
             unique = self._platform.ids.hexadecimal(run.scope, "environment", function.arn)
             stream = rules.log_stream(function, clock.now(), unique)
@@ -171,6 +204,7 @@ class Runner:
             await told.close()
             return outcome, took
         finally:
+            self._keys.discard(credential.access_key_id)
             self._iam.revoke_session(credential.access_key_id)
 
     async def _open(self, scope: Scope, function: Function, principal: Principal, stream: str) -> LogStream | None:
@@ -194,23 +228,22 @@ class Runner:
             await asyncio.to_thread(self._lay_out, run, order, stream, seconds)
         except BadArchive as error:
             return self._closed(run, order, told, rules.not_started(order.request_id, str(error)), 0.0)
-        await self._start(run, told, environment)
         try:
+            await self._start(run, told, environment)
             began, in_time = await self._wait(run, clock)
             took = time.monotonic() - began
-            usage = (await self._runtime().usage()).get(run.name)
+            used = 0 if in_time else await self._memory(run)
         finally:
             with contextlib.suppress(RuntimeFailure):
                 await self._runtime().remove_sandbox(run.name)
         if not in_time:
             told.add(rules.timed_out_line(order.request_id, function, clock.now()))
             document = rules.timed_out(order.request_id, function)
-            used = usage.memory if usage else 0
             return self._closed(run, order, told, document, float(function.timeout), "timeout", used)
         answer = await asyncio.to_thread(_read, run.folder / "exchange" / "answer.json")
         lab_seconds_in_one = function.timeout / seconds
         if answer is None:
-            exit = run.ended.result()
+            exit = run.ended.result() if run.ended is not None and run.ended.done() else Exit(137)
             kind = "Runtime.OutOfMemory" if exit.out_of_memory else "Runtime.ExitError"
             document = rules.exited(order.request_id, exit.code)
             status = f"error\tError Type: {kind}"
@@ -218,12 +251,19 @@ class Runner:
             return self._closed(run, order, told, document, took * lab_seconds_in_one, status, used)
         if answer["log"]:
             told.add(answer["log"])
-        failed, payload = bool(answer["failed"]), str(answer["payload"])
+        failed, payload = bool(answer["failed"]), answer["payload"]
         if len(payload.encode()) > rules.LARGEST_RESPONSE:
             failed, payload = True, rules.too_large()
         took = answer["took"] * lab_seconds_in_one
-        self._report(run, order, told, took, answer["init"], answer["memory"], "")
+        self._report(run, order, told, took, answer["init"], int(answer["memory"]), "")
         return Outcome(payload, "Unhandled" if failed else "", told.lines), took
+
+    async def _memory(self, run: Run) -> int:
+        """Bytes that it uses now, 0 if that cannot be told."""
+        with contextlib.suppress(RuntimeFailure):
+            found = (await self._runtime().usage()).get(run.name)
+            return found.memory if found else 0
+        return 0
 
     def _closed(
         self, run: Run, order: Order, told: Log, document: str, took: float, status: str = "error", memory: int = 0
@@ -279,23 +319,21 @@ class Runner:
             memory=run.function.memory << 20,
         )
 
-        def on_exit(exit: Exit) -> None:
-            if not run.ended.done():
-                run.ended.set_result(exit)
+        ended = run.ended = asyncio.get_running_loop().create_future()
 
-        try:
-            await runtime.start_container(spec, told.take, on_exit)
-        except (RuntimeFailure, OSError):
-            with contextlib.suppress(RuntimeFailure):
-                await runtime.remove_sandbox(run.name)
-            raise
+        def on_exit(exit: Exit) -> None:
+            if not ended.done():
+                ended.set_result(exit)
+
+        await runtime.start_container(spec, told.take, on_exit)
 
     async def _wait(self, run: Run, clock: Clock) -> tuple[float, bool]:
         """Since when (monotonic) the handler works, and whether it ended in time."""
-        loaded = run.folder / "exchange" / "loaded"
+        assert run.ended is not None
+        exchange = run.folder / "exchange"
         patience = asyncio.create_task(clock.budget(LONGEST_INIT))
         try:
-            while not run.ended.done() and not patience.done() and not loaded.exists():
+            while not run.ended.done() and not patience.done() and not (exchange / "loaded").exists():
                 await asyncio.wait({run.ended}, timeout=LOOK_AGAIN)
         finally:
             patience.cancel()
@@ -306,14 +344,22 @@ class Runner:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             patience.cancel()
-        return began, run.ended.done()
+        return began, run.ended.done() or (exchange / "answer.json").exists()  # the end is told after the last line
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What the bootstrap left; None if it left nothing, or the function something else. Blocks."""
+    """What the bootstrap left; None if it left nothing, or the function something else in its place. Blocks."""
     try:
-        answer = json.loads(path.read_text())
-        numbers = all(isinstance(answer[name], (int, float)) for name in ("took", "init", "memory"))
-        return answer if numbers and {"failed", "log", "payload"} <= answer.keys() else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(opened, "rb") as file:
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                return None
+            answer = json.loads(file.read(LARGEST_ANSWER))
+        for name in ("took", "init", "memory"):
+            if not math.isfinite(answer[name]) or answer[name] < 0:
+                return None
+        for name in ("log", "payload"):
+            answer[name] = str(answer[name]).encode("utf-8", "replace").decode()
+        return {**answer, "failed": bool(answer["failed"])}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

@@ -22,7 +22,7 @@ def _code(work: Work) -> Params:
     """The Code of CreateFunction: from a bucket, or written in the template, which becomes ``index.py``."""
     given = work.properties["Code"]
     if "ZipFile" not in given:
-        return {name: text_of(value) for name, value in picked(given, "S3Bucket", "S3Key", "S3ObjectVersion").items()}
+        return {name: text_of(value) for name, value in given.items()}
     if not text_of(work.properties.get("Runtime", "")).startswith("python"):
         raise Failed(
             "Code.ZipFile with a runtime other than Python is not part of Drydock; put an archive into a bucket."
@@ -81,7 +81,8 @@ class Function(ResourceType):
             params = shaped("lambda", "UpdateFunctionConfiguration", {**given, "FunctionName": work.physical_id})
             await work.call("lambda", "UpdateFunctionConfiguration", **params)
         if work.changed("Code") or work.changed("Architectures"):
-            await work.call("lambda", "UpdateFunctionCode", FunctionName=work.physical_id, **_code(work))
+            given = picked(work.properties, "Architectures")
+            await work.call("lambda", "UpdateFunctionCode", FunctionName=work.physical_id, **_code(work), **given)
         if work.changed("ReservedConcurrentExecutions"):
             await self._reserve(work)
         if work.changed("Tags"):
@@ -148,8 +149,22 @@ class Version(ResourceType):
 
     async def create(self, work: Work) -> None:
         params = shaped("lambda", "PublishVersion", picked(work.properties, *self.passes))
+        there = {one["FunctionArn"] for one in await self._versions(work)}
         made = await work.call("lambda", "PublishVersion", **params)
+        if made["FunctionArn"] in there:
+            raise Failed(
+                f"A version for this Lambda function exists ( {made['Version']} ). Modify the function to create a new version."
+            )
         work.made(made["FunctionArn"])
+
+    async def _versions(self, work: Work) -> list[Params]:
+        name = text_of(work.properties["FunctionName"])
+        return list((await work.call("lambda", "ListVersionsByFunction", FunctionName=name))["Versions"])
+
+    async def find(self, work: Work) -> str:
+        """The latest that is none of the stack's other resources."""
+        found = [one["FunctionArn"] for one in await self._versions(work) if one["Version"] != "$LATEST"]
+        return next((arn for arn in reversed(found) if arn not in work.others), "")
 
     async def read(self, work: Work) -> Params:
         return {"Version": work.physical_id.rpartition(":")[2], "FunctionArn": work.physical_id}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import resource
 import sys
@@ -67,6 +68,13 @@ class ClientContext:
         self.client, self.custom, self.env = (given.get(name) for name in ("client", "custom", "env"))
 
 
+def _context(order: dict[str, Any]) -> Context:
+    try:
+        return Context(order)
+    except (ValueError, AttributeError) as error:
+        raise Failed("Runtime.LambdaContextUnmarshalError", f"Unable to parse Client Context JSON: {error}") from None
+
+
 def _client_context(text: str) -> ClientContext | None:
     return ClientContext(json.loads(text)) if text else None
 
@@ -86,10 +94,17 @@ def load(handler: str) -> Any:
         where = f'  File "{error.filename}" Line {error.lineno}\n    {(error.text or "").strip()}\n'
         message = f"Syntax error in module '{module}': {error}"
         raise Failed("Runtime.UserCodeSyntaxError", message, [where]) from None
+    except Exception as error:
+        frames = [one for one in traceback.extract_tb(error.__traceback__) if _of_user(one.filename)]
+        raise Failed(type(error).__name__, str(error), traceback.format_list(frames)) from None
     found = getattr(loaded, name, None)
     if found is None:
         raise Failed("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{module}'")
     return found
+
+
+def _of_user(file: str) -> bool:
+    return not file.startswith("<frozen ") and file not in (__file__, importlib.__file__)
 
 
 def call(handler: Any, event: Any, context: Context) -> str:
@@ -100,9 +115,27 @@ def call(handler: Any, event: Any, context: Context) -> str:
         frames = traceback.extract_tb(error.__traceback__)[1:]
         raise Failed(type(error).__name__, str(error), traceback.format_list(frames)) from None
     try:
-        return json.dumps(result, separators=(", ", ": "), ensure_ascii=False)
-    except (TypeError, ValueError) as error:
+        made = json.dumps(result, separators=(", ", ": "), ensure_ascii=False)
+        made.encode()
+        return made
+    except (TypeError, ValueError, RecursionError) as error:
         raise Failed("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
+
+
+def log_as_lambda(request_id: str) -> None:
+    """The root logger writes as in Lambda; its level is left as it is, WARNING."""
+
+    def note(record: logging.LogRecord) -> bool:
+        record.aws_request_id = request_id
+        return True
+
+    form = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
+    formatter = logging.Formatter(form, "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter)
+    handler.addFilter(note)
+    logging.getLogger().addHandler(handler)
 
 
 def invoke(order: dict[str, Any], exchange: str) -> None:
@@ -115,7 +148,7 @@ def invoke(order: dict[str, Any], exchange: str) -> None:
         with open(os.path.join(exchange, "loaded"), "w"):
             pass
         began = time.monotonic()
-        answer["payload"] = call(handler, json.loads(order["event"]), Context(order))
+        answer["payload"] = call(handler, json.loads(order["event"]), _context(order))
     except Failed as failure:
         failure.document["requestId"] = order["request_id"]
         answer.update(failed=True, log=failure.log, payload=json.dumps(failure.document))
@@ -141,6 +174,7 @@ def main() -> None:
     with open(os.path.join(exchange, "order.json"), encoding="utf-8") as file:
         order = json.load(file)
     sys.argv[:] = [""]
+    log_as_lambda(order["request_id"])
     invoke(order, exchange)
     os._exit(0)
 
