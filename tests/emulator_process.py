@@ -110,9 +110,10 @@ class EmulatorProcess:
 
 def wait_until(condition: Any, what: str, story: Any = lambda: "", patience: float = PATIENCE) -> Any:
     """The first true answer of ``condition``. Fails with the story if it does not come."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < patience:
         if found := condition():
             return found
-        time.sleep(0.02)  # a pause between two looks, bounded by the patience above
+        # A pause between two looks, bounded by the patience above: a tenth of what was waited, so that looking costs little.
+        time.sleep(min(max(waited / 10, 0.01), 0.2))
     raise AssertionError(f"not within {patience:g} s: {what}\n{story()}")
