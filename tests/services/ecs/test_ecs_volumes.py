@@ -43,7 +43,7 @@ def test_volumes_from_another_container(story: Story, isolated: EmulatorProcess)
     reader = {"command": ["sh", "-c", "cat /data/f; touch /data/g || echo refused"],
               "volumesFrom": [{"sourceContainer": "c1", "readOnly": True}]} | after("c1")  # fmt: skip
     task, lines = story.logged(reader, writer, volumes=DATA)
-    assert (lines[0], lines[-1]) == ("1", "refused"), reason_of(task)
+    assert lines[0] == "1" and "refused" in lines[1:], reason_of(task)  # stderr may come before or after it
 
 
 def test_two_volumes_are_two_places(story: Story, isolated: EmulatorProcess) -> None:
