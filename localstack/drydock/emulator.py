@@ -55,6 +55,7 @@ from drydock.services.ecs.managed_draining import holds
 from drydock.services.ecs.task_network import Reach
 from drydock.services.elbv2.api import Elbv2
 from drydock.services.functions.api import Lambda
+from drydock.services.functions.running import Runner
 from drydock.services.iam.api import Iam
 from drydock.services.logs.api import Logs
 from drydock.services.scaling_actions import ScalingActions
@@ -160,10 +161,10 @@ class Emulator:
         self.cloudwatch.actions.handlers["autoscaling"] = ScalingActions(
             self.application_autoscaling.act, self.autoscaling.act
         )
-        self.functions = Lambda(
-            self.platform, self.iam, self.images, lambda: self.runtime, lambda: self.ecs.identities.endpoint,
-            self._pass_on, self._ask_moto, self.cloudwatch.metrics.record,
-        )  # fmt: skip
+        runner = Runner(
+            self.platform, self.iam, self.images, lambda: self.runtime, lambda: self.ecs.identities.endpoint
+        )
+        self.functions = Lambda(self.platform, runner, self._pass_on, self._ask_moto, self.cloudwatch.metrics.record)
         self.cloudwatch.actions.handlers["lambda"] = self.functions.act
         services: list[Service] = [
             self.iam, Sts(self.platform, self.iam), self.logs, self.ecs, self.elbv2, self.autoscaling, self.ec2,

@@ -7,16 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from drydock.errors import AwsError, NotImplementedByDrydock
-from drydock.images.standins import StandIns
 from drydock.request import Request
-from drydock.runtime.interface import Runtime
 from drydock.services.cloudwatch import alarm_documents
 from drydock.services.cloudwatch.model import AlarmSignal, Record
 from drydock.services.functions import archives, metrics, rules
 from drydock.services.functions.model import Function, Order, Outcome, Queued
 from drydock.services.functions.queue import Queue
 from drydock.services.functions.running import TAIL, Runner
-from drydock.services.iam.api import Iam
 from drydock.services.iam.evaluation import Caller, lets_service
 from drydock.services.service import Platform, Service
 from drydock.store import Scope
@@ -35,10 +32,7 @@ class Lambda(Service):
     def __init__(
         self,
         platform: Platform,
-        iam: Iam,
-        images: StandIns,
-        runtime: Callable[[], Runtime],
-        endpoint: Callable[[], str],
+        runner: Runner,
         moto: Moto,
         ask: Ask,
         record: Record,
@@ -47,7 +41,7 @@ class Lambda(Service):
         self._moto = moto
         self._ask = ask
         self._record = record
-        self._runner = Runner(platform, iam, images, runtime, endpoint)
+        self._runner = runner
         self._queue = Queue(platform, self._runnable, self._run, self._dropped)
 
     async def start(self) -> None:
