@@ -129,13 +129,15 @@ def test_bodies_of_requests(stage: Stage, size: int) -> None:
             while not rest.endswith(b"0\r\n\r\n"):
                 rest += connection.recv(65536)
             connection.sendall(
-                b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(str(len(rest))), str(len(rest)).encode())
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+                % (len(str(len(rest))), str(len(rest)).encode())
             )
             return
         while len(rest) < size:
             rest += connection.recv(65536)
         connection.sendall(
-            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(str(size)), str(len(rest)).encode())
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+            % (len(str(size)), str(len(rest)).encode())
         )
 
     stage.serve(length)
