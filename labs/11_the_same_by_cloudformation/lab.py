@@ -206,8 +206,10 @@ print(pages())
 
 # %% id="draw-cluster" tags=["measured"]
 lab.draw_instances("lab11")
-# One on each machine; both are on the first if the second joined only after they had been placed: nobody moves a running task.
-assert sum(each["runningTasksCount"] for each in members()) == 2
+counts = sorted(each["runningTasksCount"] for each in members())
+joined, placed = max(each["registeredAt"] for each in members()), max(task["createdAt"] for task in tasks())
+# One on each machine; or both on the first, if the second joined only after they had been placed: nobody moves a running task.
+assert counts == [1, 1] or (counts == [0, 2] and joined > placed)
 
 # %% [markdown] id="again-why"
 # ## Do it again

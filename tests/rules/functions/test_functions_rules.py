@@ -178,6 +178,8 @@ def test_retries_are_two_within_six_hours_unless_somebody_says_otherwise() -> No
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:1:q"}}, "DeadLetterConfig"),
         ({"DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:eu-west-1:1:q"}}}, "DestinationConfig"),
         ({"FileSystemConfigs": [{}]}, "FileSystemConfigs"),
+        ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig"),
+        ({"TracingConfig": {"Mode": "PassThrough"}}, ""),
         ({"LoggingConfig": {"LogFormat": "JSON"}}, "LoggingConfig"),
         ({"LoggingConfig": {"LogGroup": "mine"}}, "LoggingConfig"),
         ({"LoggingConfig": {"LogFormat": "Text"}, "PackageType": "Zip"}, ""),

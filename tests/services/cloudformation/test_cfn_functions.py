@@ -89,10 +89,25 @@ def test_a_function_with_what_belongs_to_it(stacks: Stacks, aws: Callable[..., A
     assert lam.list_functions()["Functions"] == []
 
 
+def test_what_is_lacking_is_refused_before_anything_is_made(stacks: Stacks, aws: Callable[..., Any]) -> None:
+    for lacking in (
+        {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}},
+        {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}},
+    ):
+        text = json.dumps(template("old", **lacking))
+        code, message = stacks.refused(
+            "create_stack", StackName="s", TemplateBody=text, Capabilities=["CAPABILITY_IAM"]
+        )
+        assert code == "NotImplemented" and next(iter(lacking)) in message
+    assert stacks.cfn.describe_stacks()["Stacks"] == []
+    assert aws("lambda").list_functions()["Functions"] == []
+
+
 def test_a_function_that_cannot_be_leaves_nothing(stacks: Stacks, aws: Callable[..., Any]) -> None:
-    refused = template("old", VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]})
+    refused = template("old", TracingConfig={"Mode": "Active"})
     stacks.create("s", refused, expect="ROLLBACK_COMPLETE", Capabilities=["CAPABILITY_IAM"])
-    assert "VpcConfig: leave it out" in "\n".join(one.get("ResourceStatusReason", "") for one in stacks.events("s"))
+    told = "\n".join(one.get("ResourceStatusReason", "") for one in stacks.events("s"))
+    assert "TracingConfig: leave it out" in told
     assert aws("lambda").list_functions()["Functions"] == []
 
 

@@ -75,7 +75,7 @@ class Balanced:
         names = [subnet["SubnetId"] for subnet in self.subnets[:2]]
         base = {"Name": "web", "Subnets": names, "SecurityGroups": [self.front]}
         found = self.elb.create_load_balancer(**(base | given))["LoadBalancers"][0]
-        self.arn, self.dns, self.first = found["LoadBalancerArn"], found["DNSName"], found["State"]["Code"]
+        self.arn, self.dns = found["LoadBalancerArn"], found["DNSName"]
         self.group = self.target_group("web")
         self.listener = self.listen(80, self.group)
         return self

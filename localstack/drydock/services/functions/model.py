@@ -88,7 +88,7 @@ class Outcome:
     error: str = ""
     """``Unhandled``, or empty"""
     log: list[str] = field(default_factory=list)
-    """All events of the log, the latest last"""
+    """The last events of the log, as many as a caller may ask for"""
 
 
 @dataclass

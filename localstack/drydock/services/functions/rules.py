@@ -108,6 +108,8 @@ def not_done(params: dict[str, Any]) -> str:
         return "DestinationConfig: leave it out, and have the function publish what it has to say."
     if params.get("FileSystemConfigs"):
         return "FileSystemConfigs: leave them out."
+    if (params.get("TracingConfig") or {}).get("Mode") == "Active":
+        return "TracingConfig: leave it out; nothing is traced."
     logging = params.get("LoggingConfig") or {}
     if logging.get("LogGroup") or logging.get("LogFormat", "Text") != "Text":
         return "LoggingConfig: leave it out; functions log text into /aws/lambda/NAME."

@@ -14,7 +14,7 @@ from drydock.services.cloudformation.types.base import NotFound, Params, Resourc
 _ABSENT = ("ResourceNotFoundException",)
 _CONFIGURATION = (
     "Description", "Environment", "Handler", "Layers", "MemorySize", "Role", "Runtime", "Timeout", "EphemeralStorage",
-    "TracingConfig", "VpcConfig", "DeadLetterConfig",
+    "TracingConfig",
 )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ class Function(ResourceType):
 
 _DEFAULTS: dict[str, Any] = {
     "Environment": {"Variables": {}}, "Layers": [], "MemorySize": 128, "Timeout": 3, "EphemeralStorage": {"Size": 512},
-    "TracingConfig": {"Mode": "PassThrough"}, "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}, "DeadLetterConfig": {},
+    "TracingConfig": {"Mode": "PassThrough"},
 }  # fmt: skip
 """What a function has of a property that a change takes away"""
 
