@@ -29,7 +29,8 @@ def _publish_version(self: Any, name_or_arn: str, description: str = "") -> Any:
     if versions and not function.code_or_config_updated:
         return versions[-1]
     function.code_or_config_updated = False
-    number = kept["published"] = kept.get("published", 0) + 1
+    latest = int(versions[-1].version) if versions else 0  # of a state folder from before the numbers were kept
+    number = kept["published"] = kept.get("published", latest) + 1
     made = copy.copy(function)
     made.code = dict(function.code)
     made.set_version(number)

@@ -18,6 +18,8 @@ _ASSUMED_RATE = 1 << 30
 
 
 class Limits:
+    """Of all containers and sandboxes of a helper; ``enforce`` it whenever ``next_check`` has come."""
+
     def __init__(self) -> None:
         self.next_check = 0.0
         """By the monotonic clock"""
